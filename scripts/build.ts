@@ -1,0 +1,63 @@
+/**
+ * Bundles the three commands: packages/<name>/src/main.ts → packages/<name>/dist/<command>.mjs.
+ * What is imported lazily stays a file of its own, so that a command loads only what it needs.
+ *
+ *   node scripts/build.ts
+ */
+import { execFileSync } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { build } from 'esbuild';
+
+const ROOT = resolve(import.meta.dirname, '..');
+
+const COMMANDS = [
+  { folder: 'cli', command: 'tsbk' },
+  { folder: 'archive-command', command: 'tsbk-archive-push' },
+  { folder: 'restore-command', command: 'tsbk-archive-get' },
+] as const;
+
+/** CommonJS packages inside an ES module bundle want `require`. */
+const BANNER =
+  "import { createRequire as tsbkCreateRequire } from 'node:module'; const require = tsbkCreateRequire(import.meta.url);";
+
+/** `0.1.0+a1b2c3d4e5`: the version, and the commit where there is one. */
+function version(): string {
+  const manifest: unknown = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  const base = (manifest as { readonly version: string }).version;
+  try {
+    const commit = execFileSync('git', ['rev-parse', '--short=10', 'HEAD'], {
+      cwd: ROOT,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return `${base}+${commit.trim()}`;
+  } catch {
+    return base;
+  }
+}
+
+async function bundle(folder: string, command: string): Promise<void> {
+  const outdir = join(ROOT, 'packages', folder, 'dist');
+  rmSync(outdir, { recursive: true, force: true });
+  await build({
+    entryPoints: { [command]: join(ROOT, 'packages', folder, 'src/main.ts') },
+    outdir,
+    outExtension: { '.js': '.mjs' },
+    chunkNames: 'lib/[name]-[hash]',
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    sourcemap: 'linked',
+    // Native addons cannot be bundled; `lz4-napi` is a dependency of each command's package, and
+    // `pg-native` is never loaded.
+    external: ['lz4-napi', 'pg-native'],
+    banner: { js: BANNER },
+    define: { __TSBK_VERSION__: JSON.stringify(version()) },
+    logLevel: 'warning',
+  });
+}
+
+for (const { folder, command } of COMMANDS) await bundle(folder, command);
