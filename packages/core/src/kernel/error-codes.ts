@@ -1,0 +1,255 @@
+/**
+ * The closed table of what can go wrong. `exit` says which answer a command gives (see
+ * `kernel/exit.ts`); `retry` whether trying the same thing again can help without anybody
+ * changing anything; `doc` becomes `docs/errors.md`.
+ */
+export const ERROR_CODES = {
+  usage: {
+    exit: 'usage',
+    retry: false,
+    doc: 'The command line or a setting cannot be understood. Nothing was done.',
+  },
+  'setting-missing': {
+    exit: 'usage',
+    retry: false,
+    doc: 'A setting this command needs is not set. The message names it and shows an example.',
+  },
+  'unsupported-setting': {
+    exit: 'usage',
+    retry: false,
+    doc: 'A setting asks for something tsbk does not do (yet); going on without it would be wrong, for example unencrypted where encryption was asked.',
+  },
+  'store-unreachable': {
+    exit: 'temporary',
+    retry: true,
+    doc: 'The object store did not answer, or only with an internal error. Check endpoint, network and the service.',
+  },
+  'store-throttled': {
+    exit: 'temporary',
+    retry: true,
+    doc: 'The object store asked to slow down, and went on asking until the retry budget was used up.',
+  },
+  'store-conflict': {
+    exit: 'temporary',
+    retry: true,
+    doc: 'Somebody else was writing the same object at the same moment, and the store let neither of them decide.',
+  },
+  'store-tls': {
+    exit: 'failure',
+    retry: false,
+    doc: 'The TLS certificate of the object store cannot be trusted, or TLS itself failed. Check the endpoint, or set WALG_S3_CA_CERT_FILE.',
+  },
+  'store-denied': {
+    exit: 'failure',
+    retry: false,
+    doc: 'The object store refused the credentials or the right to do this. `tsbk check` lists what is missing.',
+  },
+  'store-missing': {
+    exit: 'failure',
+    retry: false,
+    doc: 'The bucket or directory of the repository does not exist. Create it, or correct the prefix.',
+  },
+  'store-full': {
+    exit: 'temporary',
+    retry: false,
+    doc: 'The object store or the file system has no space (or quota) left.',
+  },
+  'store-failed': {
+    exit: 'failure',
+    retry: false,
+    doc: 'The object store answered with an error that tsbk has no better name for; the message quotes it.',
+  },
+  'store-corrupt-write': {
+    exit: 'failure',
+    retry: true,
+    doc: 'What the store holds after a write is not what was sent (length or checksum differ).',
+  },
+  'store-timeout': {
+    exit: 'temporary',
+    retry: true,
+    doc: 'A request to the store made no progress within its deadline.',
+  },
+  'object-exists': {
+    exit: 'conflict',
+    retry: false,
+    doc: 'An object that must not exist yet exists.',
+  },
+  'object-missing': {
+    exit: 'failure',
+    retry: false,
+    doc: 'An object that a record of the repository promises is not there.',
+  },
+  'object-corrupt': {
+    exit: 'failure',
+    retry: false,
+    doc: 'An object is truncated, has flipped bits or is not what its name says. Nothing of it was used.',
+  },
+  'object-truncated': {
+    exit: 'failure',
+    retry: true,
+    doc: 'A download ended before the announced length.',
+  },
+  'wrong-key': {
+    exit: 'failure',
+    retry: false,
+    doc: 'The object was encrypted with another key than the configured one, or is not encrypted at all.',
+  },
+  'record-invalid': {
+    exit: 'failure',
+    retry: false,
+    doc: 'A JSON record of the repository (sentinel, metadata) cannot be read.',
+  },
+  'wal-conflict': {
+    exit: 'conflict',
+    retry: false,
+    doc: 'The archive already holds a WAL file of this name with other content. Nothing was changed. Usually two servers share one prefix: give each cluster its own.',
+  },
+  'wrong-system-id': {
+    exit: 'failure',
+    retry: false,
+    doc: 'The WAL file or server belongs to another cluster than the repository.',
+  },
+  'wal-invalid': {
+    exit: 'failure',
+    retry: false,
+    doc: 'A WAL file has the wrong size or a page header that PostgreSQL would refuse.',
+  },
+  'control-file-invalid': {
+    exit: 'failure',
+    retry: true,
+    doc: '`pg_control` has the wrong checksum or is of a version tsbk does not know. It was torn while the server wrote it, or is damaged.',
+  },
+  'wal-file-unreadable': {
+    exit: 'failure',
+    retry: false,
+    doc: 'The WAL file that PostgreSQL asked to archive cannot be read.',
+  },
+  'wal-missing': {
+    exit: 'failure',
+    retry: false,
+    doc: 'WAL that a backup or a restore target needs is not in the archive.',
+  },
+  'wal-wait-timeout': {
+    exit: 'temporary',
+    retry: false,
+    doc: 'The backup is stored, but its WAL did not arrive in the archive in time, so the backup was not completed. Check the archiver (`pg_stat_archiver`).',
+  },
+  'bad-wal-name': {
+    exit: 'failure',
+    retry: false,
+    doc: 'The name is none that PostgreSQL archives (segment, .partial, .history, .backup).',
+  },
+  'backup-missing': {
+    exit: 'failure',
+    retry: false,
+    doc: 'No backup of that name, or none that fits the request. `tsbk backup-list` shows what there is.',
+  },
+  'backup-incomplete': {
+    exit: 'failure',
+    retry: false,
+    doc: 'Objects that the backup needs are missing from the repository.',
+  },
+  'backup-exists': {
+    exit: 'failure',
+    retry: false,
+    doc: 'A backup with the name this one would get exists, and a fresh name could not be had.',
+  },
+  'backup-unsupported': {
+    exit: 'failure',
+    retry: false,
+    doc: 'The backup is of a kind this version of tsbk cannot restore.',
+  },
+  'target-unreachable': {
+    exit: 'failure',
+    retry: false,
+    doc: 'The recovery target cannot be reached from what is in the repository. Nothing was written.',
+  },
+  'target-not-empty': {
+    exit: 'failure',
+    retry: false,
+    doc: 'The directory to restore into (or a tablespace location) is not empty, or in use.',
+  },
+  'disk-full': {
+    exit: 'failure',
+    retry: false,
+    doc: 'Not enough free space on the file system to restore into.',
+  },
+  'restore-failed': {
+    exit: 'failure',
+    retry: false,
+    doc: 'A file could not be written while restoring. The directory holds no pg_control and cannot be started by mistake.',
+  },
+  'unsafe-name': {
+    exit: 'failure',
+    retry: false,
+    doc: 'A name in an archive would lead outside the target directory. Nothing of it was written.',
+  },
+  'tar-invalid': {
+    exit: 'failure',
+    retry: false,
+    doc: 'A tar archive is damaged or uses something no PostgreSQL backup contains.',
+  },
+  'server-unreachable': {
+    exit: 'temporary',
+    retry: true,
+    doc: 'PostgreSQL does not answer at the given host and port.',
+  },
+  'server-denied': {
+    exit: 'failure',
+    retry: false,
+    doc: 'PostgreSQL refused the connection or the command: password, pg_hba.conf or a missing privilege. The message quotes it; `tsbk check` shows the GRANT.',
+  },
+  'server-error': {
+    exit: 'failure',
+    retry: false,
+    doc: 'PostgreSQL answered with an error; the message quotes it.',
+  },
+  'server-unsupported': {
+    exit: 'failure',
+    retry: false,
+    doc: 'The server is older than PostgreSQL 13.',
+  },
+  'server-tls': {
+    exit: 'failure',
+    retry: false,
+    doc: 'TLS to PostgreSQL was asked for and cannot be had, or the certificate does not fit.',
+  },
+  'connection-lost': {
+    exit: 'temporary',
+    retry: true,
+    doc: 'The connection to PostgreSQL ended in the middle of the work. The backup was not completed.',
+  },
+  'protocol-violation': {
+    exit: 'failure',
+    retry: false,
+    doc: 'The server sent what the replication protocol does not allow.',
+  },
+  'page-checksum': {
+    exit: 'failure',
+    retry: false,
+    doc: 'PostgreSQL found pages with wrong checksums while the backup ran. The backup was not completed; the pages are named above.',
+  },
+  'server-promoted': {
+    exit: 'failure',
+    retry: false,
+    doc: 'The standby was promoted while the backup ran. Take a new one.',
+  },
+  interrupted: {
+    exit: 'temporary',
+    retry: false,
+    doc: 'A signal asked the command to stop. It cleaned up and stopped.',
+  },
+  'check-failed': {
+    exit: 'failure',
+    retry: false,
+    doc: '`tsbk check` found at least one thing that must be mended.',
+  },
+} as const satisfies Record<string, ErrorCodeEntry>;
+
+interface ErrorCodeEntry {
+  readonly exit: 'usage' | 'failure' | 'conflict' | 'temporary';
+  readonly retry: boolean;
+  readonly doc: string;
+}
+
+export type ErrorCode = keyof typeof ERROR_CODES;

@@ -1,0 +1,88 @@
+import type { Instant } from '../kernel/instant.ts';
+import type { Lsn } from '../kernel/lsn.ts';
+import type { TimelineId } from '../kernel/wal-file.ts';
+import type { ByteSource } from './bytes.ts';
+
+/** A tablespace other than the two built-in ones. */
+export interface Tablespace {
+  readonly oid: number;
+  /** Directory on the server; relative (`pg_tblspc/OID`) for an in-place tablespace. */
+  readonly location: string;
+}
+
+export interface BackupStart {
+  readonly startLsn: Lsn;
+  readonly timeline: TimelineId;
+  readonly tablespaces: readonly Tablespace[];
+  /** The server's estimate of the bytes to come, for progress. */
+  readonly estimatedBytes?: number;
+}
+
+/** A file, directory or symbolic link of the data directory. */
+export interface SourceMember {
+  readonly kind: 'file' | 'directory' | 'symlink';
+  /**
+   * Path below the data directory, `/`-separated, no leading slash and none at the end:
+   * `base/5/1259`, `pg_tblspc/16384/PG_17_202406281/5/16385`, `backup_label`.
+   */
+  readonly path: string;
+  /** The path's bytes, when they are not valid UTF-8 (then `path` has replacement characters). */
+  readonly rawPath?: Uint8Array;
+  /** Payload bytes; 0 unless `kind` is `file`. */
+  readonly bytes: number;
+  /** Permission bits, 0o7777 at most. */
+  readonly mode: number;
+  readonly modified: Instant;
+  readonly uid: number;
+  readonly gid: number;
+  readonly linkTarget?: string;
+}
+
+export type BackupItem =
+  | {
+      readonly kind: 'member';
+      readonly member: SourceMember;
+      /** Exactly `member.bytes` bytes. Must be consumed or returned before the next item. */
+      readonly body: ByteSource;
+    }
+  | {
+      /** PostgreSQL's own `backup_manifest`, byte for byte. Comes after all members. */
+      readonly kind: 'manifest';
+      readonly body: ByteSource;
+    };
+
+export interface BackupEnd {
+  readonly stopLsn: Lsn;
+  readonly timeline: TimelineId;
+}
+
+/** A backup under way. Disposing it before its end makes the server abort it. */
+export interface OpenBackup extends AsyncDisposable {
+  readonly start: BackupStart;
+  /** Everything of the backup, once, in the order it comes. `global/pg_control` is the last file. */
+  items(): AsyncIterable<BackupItem>;
+  /**
+   * Waits for the server's last word after the items have ended. Throws `page-checksum`,
+   * `server-promoted`, `connection-lost`, `server-error`: then there is no backup.
+   */
+  end(): Promise<BackupEnd>;
+}
+
+export interface BackupRequest {
+  /** Goes into `backup_label`; at most 1024 bytes. */
+  readonly label: string;
+  /** `fast` asks for a checkpoint at once, `spread` waits for a scheduled one. */
+  readonly checkpoint: 'fast' | 'spread';
+  /** Bytes a second the server may send; unlimited if absent. */
+  readonly maxRateBytes?: number | undefined;
+  /** Let the server verify page checksums while it reads. */
+  readonly verifyChecksums: boolean;
+}
+
+/**
+ * Where a base backup comes from. It never waits for WAL to be archived: whoever completes the
+ * backup does that, with a bound.
+ */
+export interface BackupSource {
+  open(request: BackupRequest, options: { readonly signal: AbortSignal }): Promise<OpenBackup>;
+}

@@ -1,0 +1,17 @@
+import type { ByteStage } from './bytes.ts';
+
+export type CodecName = 'lz4' | 'zstd' | 'brotli' | 'none' | 'gzip' | 'lzma';
+
+/**
+ * One compression format. Both stages are strict: `decompress` throws `object-corrupt` on damage,
+ * truncation or bytes after the end that the format does not allow, and keeps its memory bounded
+ * whatever the input says.
+ */
+export interface Codec {
+  readonly name: CodecName;
+  /** Extension of object names without the dot; empty for `none`. */
+  readonly extension: string;
+  /** Absent for formats that tsbk only reads. Produces exactly one frame or stream. */
+  readonly compress?: ByteStage;
+  readonly decompress: ByteStage;
+}

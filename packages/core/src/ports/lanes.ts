@@ -1,0 +1,35 @@
+import type { ByteSource } from './bytes.ts';
+
+/** One object to write: raw bytes in, a stored object out. */
+export interface LaneTask {
+  /** Key without the codec's extension, which the lane appends. */
+  readonly key: string;
+  readonly source: ByteSource;
+}
+
+/** What is left of an object once it is stored. */
+export interface Receipt {
+  /** Full key, with extension. */
+  readonly key: string;
+  /** Length and SHA-256 (hexadecimal) of the bytes before compression. */
+  readonly plain: ContentId;
+  /** The same of the bytes in the store. */
+  readonly stored: ContentId;
+}
+
+export interface ContentId {
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/**
+ * Where objects are made: compress, encrypt, upload. At most `width` tasks run at once; `write`
+ * pulls its source only as fast as the store takes bytes. It never replaces anything: a key that
+ * exists throws `object-exists`. A failure or abort of one task leaves no object and no upload
+ * behind.
+ */
+export interface Lanes {
+  readonly width: number;
+  write(task: LaneTask, options: { readonly signal: AbortSignal }): Promise<Receipt>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,32 @@
+/** What a run tells while it goes on. Text, JSON and tests are readers of this one stream. */
+export type ReportEvent =
+  | {
+      /** A step begins; `text` is a sentence for people. */
+      readonly kind: 'phase';
+      readonly phase: string;
+      readonly text: string;
+    }
+  | {
+      readonly kind: 'progress';
+      readonly phase: string;
+      /** Uncompressed bytes done so far, and in all if known. */
+      readonly bytes: number;
+      readonly totalBytes?: number | undefined;
+    }
+  | { readonly kind: 'info'; readonly text: string }
+  | {
+      /** Something is wrong but the run goes on. `code` is stable, for machines. */
+      readonly kind: 'warning';
+      readonly code: string;
+      readonly text: string;
+    }
+  | {
+      /** A call is tried again. */
+      readonly kind: 'retry';
+      readonly what: string;
+      readonly attempt: number;
+      readonly waitMs: number;
+      readonly error: string;
+    };
+
+export type Report = (event: ReportEvent) => void;

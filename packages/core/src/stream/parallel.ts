@@ -1,0 +1,34 @@
+import pLimit from 'p-limit';
+
+/**
+ * Runs `work` for every item, at most `width` at once, results in the items' order. The first
+ * failure stops the others by their signal; all have ended when this settles, and the first
+ * failure is what is thrown.
+ */
+export async function mapParallel<T, R>(
+  items: readonly T[],
+  { width, signal }: { readonly width: number; readonly signal: AbortSignal },
+  work: (item: T, signal: AbortSignal) => Promise<R>,
+): Promise<R[]> {
+  signal.throwIfAborted();
+  const stop = new AbortController();
+  const both = AbortSignal.any([signal, stop.signal]);
+  const limit = pLimit(width);
+  let failure: { readonly error: unknown } | undefined;
+  const tasks = items.map((item) =>
+    limit(async () => {
+      both.throwIfAborted();
+      try {
+        return await work(item, both);
+      } catch (error) {
+        failure ??= { error };
+        stop.abort(error);
+        throw error;
+      }
+    }),
+  );
+  const settled = await Promise.allSettled(tasks);
+  if (failure !== undefined) throw failure.error;
+  signal.throwIfAborted();
+  return settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+}
