@@ -1,0 +1,113 @@
+import { GetObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
+import { TsbkError } from '../../kernel/errors.ts';
+import type { Blob, BlobInfo, GetOptions } from '../../ports/blob-store.ts';
+import { sourceOf } from '../../stream/source.ts';
+import { bodyOf, destroyBody } from './body.ts';
+import { httpStatus, isS3Error } from './errors.ts';
+import { exchange } from './exchange.ts';
+import { head, proveAbsent, toInfo } from './head.ts';
+import { bucketKey, urlOf, type S3Target } from './target.ts';
+import { customerKey } from './write-settings.ts';
+
+/** Opens an object, `undefined` only if S3 says that it does not exist. */
+export async function getObject(
+  target: S3Target,
+  key: string,
+  options: GetOptions,
+): Promise<Blob | undefined> {
+  const answer = await request(target, key, options);
+  switch (answer) {
+    case 'absent':
+      return undefined;
+    case 'unproven':
+      await proveAbsent(target, key, options);
+      return undefined;
+    case 'replaced':
+      throw replaced(target, key);
+    case 'nothing-there':
+      return emptyRest(target, key, options);
+    default:
+      return open(target, answer, { key, options });
+  }
+}
+
+type Answer = GetObjectCommandOutput | 'absent' | 'unproven' | 'replaced' | 'nothing-there';
+
+function request(target: S3Target, key: string, options: GetOptions): Promise<Answer> {
+  const { from = 0, version, signal } = options;
+  const command = new GetObjectCommand({
+    Bucket: target.bucket,
+    Key: bucketKey(target, key),
+    ...(from > 0 ? { Range: `bytes=${from}-` } : {}),
+    ...(version === undefined ? {} : { IfMatch: version }),
+    ...customerKey(target.options),
+  });
+  const what = `cannot get ${urlOf(target, key)}`;
+  return exchange<Answer>(target, { what, signal }, (abortSignal) =>
+    target.client.send(command, { abortSignal }).catch(answerOf),
+  );
+}
+
+function answerOf(error: unknown): Answer {
+  if (isS3Error(error, 'NoSuchKey')) return 'absent';
+  if (isS3Error(error, 'NoSuchBucket')) throw error;
+  const status = httpStatus(error);
+  // A 404 that does not say so itself need not come from S3.
+  if (status === 404) return 'unproven';
+  if (status === 412) return 'replaced';
+  if (status === 416) return 'nothing-there';
+  throw error;
+}
+
+/** S3 has no answer for a range that begins at the very end. */
+async function emptyRest(
+  target: S3Target,
+  key: string,
+  options: GetOptions,
+): Promise<Blob | undefined> {
+  const found = await head(target, key, options);
+  if (found === undefined) return undefined;
+  const { info } = found;
+  const isSame = options.version === undefined || options.version === info.version;
+  if (!isSame || options.from !== info.bytes) throw replaced(target, key);
+  return { info, body: sourceOf() };
+}
+
+function open(
+  target: S3Target,
+  output: GetObjectCommandOutput,
+  { key, options }: { readonly key: string; readonly options: GetOptions },
+): Blob {
+  const { from = 0, signal } = options;
+  try {
+    const info = toInfo(key, { ...output, bytes: totalLength(target, output, { key, from }) });
+    const name = urlOf(target, key);
+    const crc32 = from === 0 ? output.ChecksumCRC32 : undefined;
+    const body = bodyOf(output.Body, { name, from, bytes: info.bytes, crc32 }, target, signal);
+    return { info, body };
+  } catch (error) {
+    destroyBody(output.Body);
+    throw error;
+  }
+}
+
+/** Length of the whole object, of which the answer may be the end. */
+function totalLength(
+  target: S3Target,
+  { ContentLength, ContentRange }: GetObjectCommandOutput,
+  { key, from }: { readonly key: string; readonly from: number },
+): BlobInfo['bytes'] | undefined {
+  if (from === 0) return ContentLength;
+  const range = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(ContentRange ?? '');
+  const [first, last, total] = (range?.slice(1) ?? []).map(Number);
+  if (first === from && total !== undefined && last === total - 1) return total;
+  throw new TsbkError(
+    'store-failed',
+    `${urlOf(target, key)}: asked for the bytes from ${from}, got ${ContentRange ?? 'all of them'}`,
+    { retry: true },
+  );
+}
+
+function replaced(target: S3Target, key: string): TsbkError {
+  return new TsbkError('object-corrupt', `${urlOf(target, key)} was replaced while it was read`);
+}

@@ -1,0 +1,113 @@
+import {
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  type HeadObjectCommandOutput,
+} from '@aws-sdk/client-s3';
+import { TsbkError } from '../../kernel/errors.ts';
+import { instantFromMs } from '../../kernel/instant.ts';
+import type { BlobInfo, CallOptions } from '../../ports/blob-store.ts';
+import { httpStatus, s3Error } from './errors.ts';
+import { exchange } from './exchange.ts';
+import { bucketKey, urlOf, type S3Target } from './target.ts';
+import { customerKey } from './write-settings.ts';
+
+/** What S3 tells of an object: all that we look at. */
+export interface Head {
+  readonly info: BlobInfo;
+  /** CRC-32 in base64, of the whole or (`…-N`) of its parts, if the service keeps one. */
+  readonly crc32?: string;
+  /** Who wrote it: see `multipart.ts`. */
+  readonly writer?: string;
+}
+
+export const WRITER = 'tsbk-writer';
+
+/** Asks for an object. `undefined` only if the bucket is there and the object is not. */
+export async function head(
+  target: S3Target,
+  key: string,
+  options: CallOptions,
+): Promise<Head | undefined> {
+  const answer = await request(target, key, options);
+  if ('output' in answer) return toHead(key, answer.output);
+  await proveAbsent(target, key, options);
+  // The list has answered as if all were well.
+  if (answer.status !== 404) throw answer.error;
+  return undefined;
+}
+
+type Answer =
+  | { readonly output: HeadObjectCommandOutput }
+  | { readonly status: number; readonly error: unknown };
+
+/** Answers to HEAD have no body, so that these do not say what is wrong. */
+const UNEXPLAINED: ReadonlySet<number> = new Set([301, 307, 400, 403, 404]);
+
+function request(target: S3Target, key: string, { signal }: CallOptions): Promise<Answer> {
+  const command = new HeadObjectCommand({
+    Bucket: target.bucket,
+    Key: bucketKey(target, key),
+    ChecksumMode: 'ENABLED',
+    ...customerKey(target.options),
+  });
+  const what = `cannot look for ${urlOf(target, key)}`;
+  return exchange<Answer>(target, { what, signal }, async (abortSignal) => {
+    try {
+      return { output: await target.client.send(command, { abortSignal }) };
+    } catch (error) {
+      const status = httpStatus(error) ?? 0;
+      if (!UNEXPLAINED.has(status)) throw error;
+      return { status, error: s3Error(error, what) };
+    }
+  });
+}
+
+/**
+ * A 404 without a body does not tell whether the object or the bucket is missing, or whether S3 said
+ * it at all and not some proxy. Throws unless the bucket can be listed, and does not list the key.
+ * What it throws explains other answers to HEAD, too: a wrong region, an expired token.
+ */
+export async function proveAbsent(
+  target: S3Target,
+  key: string,
+  { signal }: CallOptions,
+): Promise<void> {
+  const Key = bucketKey(target, key);
+  const input = { Bucket: target.bucket, Prefix: Key, MaxKeys: 1 };
+  const what = `cannot list ${target.url}`;
+  const page = await exchange(target, { what, signal }, (abortSignal) =>
+    target.client.send(new ListObjectsV2Command(input), { abortSignal }),
+  );
+  // The key itself comes first of all that begin with it.
+  if (page.Contents?.[0]?.Key !== Key) return;
+  throw new TsbkError('store-failed', `${urlOf(target, key)} is listed, and is said not to exist`, {
+    retry: true,
+  });
+}
+
+/** The port's view of what S3 answered. Throws `store-failed` if the answer lacks it. */
+export function toInfo(
+  key: string,
+  found: {
+    readonly bytes: number | undefined;
+    readonly LastModified?: Date | undefined;
+    readonly ETag?: string | undefined;
+  },
+): BlobInfo {
+  const { bytes, LastModified, ETag } = found;
+  if (bytes === undefined || LastModified === undefined || ETag === undefined) {
+    throw new TsbkError('store-failed', `the store does not say length, time and ETag of ${key}`, {
+      hint: 'A proxy between here and the store may be removing headers.',
+    });
+  }
+  return { key, bytes, modified: instantFromMs(LastModified.getTime()), version: ETag };
+}
+
+function toHead(key: string, output: HeadObjectCommandOutput): Head {
+  const writer = output.Metadata?.[WRITER];
+  return {
+    info: toInfo(key, { ...output, bytes: output.ContentLength }),
+    ...(output.ChecksumCRC32 === undefined ? {} : { crc32: output.ChecksumCRC32 }),
+    ...(writer === undefined ? {} : { writer }),
+  };
+}
