@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { isTsbkError } from '../kernel/errors.ts';
+import type { ByteStage } from '../ports/bytes.ts';
+import type { CodecName } from '../ports/codec.ts';
+import { chunked } from '../stream/chunked.ts';
+import { collect } from '../stream/collect.ts';
+import { sampleBytes } from '../stream/sample-bytes.ts';
+import { pipe, sourceOf } from '../stream/source.ts';
+import { EXTENSIONS, codecByExtension, codecByName } from './codecs.ts';
+
+const MAX = { maxBytes: 64 << 20, what: 'the test' };
+const WRITTEN: readonly CodecName[] = ['lz4', 'zstd', 'brotli', 'none'];
+const CHECKED: readonly CodecName[] = ['lz4', 'zstd', 'brotli', 'gzip', 'lzma'];
+
+function compressOf(name: CodecName): ByteStage {
+  const { compress } = codecByName(name);
+  assert.ok(compress !== undefined);
+  return compress;
+}
+
+describe('codecByName', () => {
+  it('gives codecs that read back what they wrote', async () => {
+    for (const name of WRITTEN) {
+      for (const length of [0, 1, 100_000]) {
+        const plain = sampleBytes('mixed', length);
+        const source = chunked(plain, [30_000]);
+        const read = pipe(source, compressOf(name), codecByName(name).decompress);
+        assert.ok((await collect(read, MAX)).equals(plain), `${name}, ${length} bytes`);
+      }
+    }
+  });
+
+  it('gives codecs that can be used many times and at once', async () => {
+    const plain = sampleBytes('records', 300_000);
+    for (const name of WRITTEN) {
+      const codec = codecByName(name);
+      const reads = [1, 2, 3].map(() =>
+        collect(pipe(chunked(plain, [9000]), compressOf(name), codec.decompress), MAX),
+      );
+      for (const read of await Promise.all(reads)) assert.ok(read.equals(plain));
+    }
+  });
+
+  it('makes no writers of formats that are only read', () => {
+    assert.equal(codecByName('gzip').compress, undefined);
+    assert.equal(codecByName('lzma').compress, undefined);
+  });
+
+  it('hands the level to zstd', async () => {
+    const plain = Buffer.from(Array.from({ length: 60_000 }, (_, i) => (i * i) % 977).join(' '));
+    const sizes = await Promise.all(
+      [undefined, 3, 11].map(async (zstdLevel) => {
+        const { compress } = codecByName('zstd', { zstdLevel });
+        return compress === undefined ? 0 : (await collect(compress(sourceOf(plain)), MAX)).length;
+      }),
+    );
+    const [byDefault, three, eleven] = sizes;
+    assert.equal(byDefault, three);
+    assert.notEqual(three, eleven);
+  });
+
+  it('gives readers that refuse an empty object and say which codec they are', async () => {
+    for (const name of CHECKED) {
+      await assert.rejects(collect(codecByName(name).decompress(sourceOf()), MAX), (error: Error) => {
+        assert.ok(isTsbkError(error, 'object-corrupt'), String(error));
+        return error.message.includes(name);
+      });
+    }
+  });
+
+  it('gives stages that pass an error of their source on unchanged', async () => {
+    const reason = new Error('the store went away');
+    async function* failing(): AsyncGenerator<Uint8Array> {
+      yield Buffer.alloc(0);
+      throw reason;
+    }
+    for (const name of CHECKED) {
+      const { compress, decompress } = codecByName(name);
+      for (const stage of compress === undefined ? [decompress] : [compress, decompress]) {
+        await assert.rejects(collect(stage(failing()), MAX), (error) => error === reason);
+      }
+    }
+  });
+});
+
+describe('codecByExtension', () => {
+  it('knows the codec of every extension that a WAL file may have', () => {
+    assert.deepEqual(
+      EXTENSIONS.map((extension) => codecByExtension(extension)?.name),
+      ['lz4', 'zstd', 'brotli', 'none', 'lzma', 'gzip'],
+    );
+    for (const extension of EXTENSIONS) {
+      assert.equal(codecByExtension(extension)?.extension, extension);
+    }
+  });
+
+  it('knows no others', () => {
+    for (const extension of ['lzo', 'xz', 'LZ4', 'tar', 'toString', '__proto__']) {
+      assert.equal(codecByExtension(extension), undefined);
+    }
+  });
+});
