@@ -1,0 +1,35 @@
+import { boolean, duration, durationOrNoLimit } from './kinds.ts';
+import { segmentSize } from './segment-size.ts';
+import { setting } from './setting.ts';
+
+/** The two commands that PostgreSQL starts. */
+export const ARCHIVE_SETTINGS = {
+  pushTimeoutMs: setting({
+    env: ['TSBK_PUSH_TIMEOUT'],
+    kind: duration(1000),
+    default: 60_000,
+    commands: ['archive-push'],
+    doc: 'How long one archive-push tries. Then it fails, and PostgreSQL starts it again by itself.',
+  }),
+  getPatienceMs: setting({
+    env: ['TSBK_GET_PATIENCE'],
+    kind: durationOrNoLimit(0),
+    default: 60_000,
+    commands: ['archive-get'],
+    doc: 'How long archive-get waits out a store that does not answer before it stops recovery.',
+  }),
+  preventWalOverwrite: setting({
+    env: ['TSBK_PREVENT_WAL_OVERWRITE', 'WALG_PREVENT_WAL_OVERWRITE'],
+    kind: boolean,
+    default: true,
+    commands: ['archive-push'],
+    doc: 'Always on: WAL in the archive is never replaced by other content. `false` is not obeyed.',
+  }),
+  walSegmentBytes: setting({
+    env: ['TSBK_PG_WAL_SIZE', 'WALG_PG_WAL_SIZE'],
+    kind: segmentSize,
+    default: 16 * 1024 ** 2,
+    commands: ['backup-push', 'backup-fetch', 'archive-push', 'archive-get', 'check'],
+    doc: 'Size of WAL segments where neither server nor repository tells it; a plain number is MiB.',
+  }),
+};

@@ -1,0 +1,72 @@
+import { compressionMethod, zstdLevel } from './compression-kinds.ts';
+import { json } from './json-kind.ts';
+import { boolean, durationOrNoLimit, integer, size } from './kinds.ts';
+import { setting, type Machine } from './setting.ts';
+
+const MIB = 1024 ** 2;
+
+/** How objects are made. */
+export const BACKUP_SETTINGS = {
+  compressionMethod: setting({
+    env: ['TSBK_COMPRESSION_METHOD', 'WALG_COMPRESSION_METHOD'],
+    kind: compressionMethod,
+    default: 'lz4',
+    commands: ['backup-push', 'archive-push', 'check'],
+    doc: 'Compression of new objects. What is there is read whatever its format.',
+  }),
+  zstdLevel: setting({
+    env: ['TSBK_ZSTD_LEVEL', 'WALG_ZSTD_LEVEL'],
+    kind: zstdLevel,
+    default: 3,
+    commands: ['backup-push', 'archive-push', 'check'],
+    doc: 'Effort of `zstd`: higher is smaller and slower.',
+  }),
+  lanes: setting({
+    env: ['TSBK_LANES', 'WALG_UPLOAD_DISK_CONCURRENCY'],
+    kind: integer(1, 128),
+    default: ({ cores }: Machine) => Math.min(4, Math.max(1, cores)),
+    defaultText: 'number of processors, 4 at most',
+    commands: ['backup-push', 'backup-fetch'],
+    doc: 'Threads that compress, encrypt and upload, each one part of the backup at a time.',
+  }),
+  tarBytes: setting({
+    env: ['TSBK_TAR_SIZE_THRESHOLD', 'WALG_TAR_SIZE_THRESHOLD'],
+    kind: size(MIB, 1024 * 1024 * MIB),
+    default: 1024 * MIB - 1,
+    commands: ['backup-push'],
+    doc: 'A part of the backup is closed when its files together reach this size.',
+  }),
+  diskRateBytes: setting({
+    env: ['TSBK_DISK_RATE_LIMIT', 'WALG_DISK_RATE_LIMIT'],
+    kind: size(32 * 1024),
+    commands: ['backup-push'],
+    doc: 'Bytes a second that PostgreSQL may read and send for a backup. Unset: no limit.',
+  }),
+  verifyChecksums: setting({
+    env: ['TSBK_VERIFY_PAGE_CHECKSUMS', 'WALG_VERIFY_PAGE_CHECKSUMS'],
+    kind: boolean,
+    default: true,
+    commands: ['backup-push'],
+    doc: 'Have PostgreSQL verify page checksums while it reads; a wrong one fails the backup.',
+  }),
+  sentinelUserData: setting({
+    env: ['TSBK_SENTINEL_USER_DATA', 'WALG_SENTINEL_USER_DATA'],
+    kind: json,
+    commands: ['backup-push'],
+    doc: 'JSON to keep with the backup.',
+  }),
+  walTimeoutMs: setting({
+    env: ['TSBK_WAL_TIMEOUT', 'WALG_STOP_BACKUP_TIMEOUT'],
+    kind: durationOrNoLimit(1000),
+    default: 3_600_000,
+    commands: ['backup-push'],
+    doc: 'How long backup-push waits for its WAL to arrive in the archive before it gives up.',
+  }),
+  aliveCheckIntervalMs: setting({
+    env: ['TSBK_ALIVE_CHECK_INTERVAL', 'WALG_ALIVE_CHECK_INTERVAL'],
+    kind: durationOrNoLimit(1000),
+    default: 60_000,
+    commands: ['backup-push'],
+    doc: 'How often a server that sends nothing is asked whether it is still there.',
+  }),
+};
