@@ -1,0 +1,61 @@
+import { TsbkError } from '../kernel/errors.ts';
+import type { ByteSource } from '../ports/bytes.ts';
+import type { ContentId } from '../ports/lanes.ts';
+import { pipe } from '../stream/source.ts';
+import { tally } from '../stream/tally.ts';
+import { openObject } from './read-object.ts';
+import type { Repository, RunOptions } from './repository.ts';
+import type { ObjectRecord } from './side-record.ts';
+
+/** An object that a backup promises. */
+export interface PromisedObject {
+  readonly key: string;
+  readonly extension: string;
+  /** What the backup's side record says of it; WAL-G's backups have none. */
+  readonly record: ObjectRecord | undefined;
+}
+
+/**
+ * The plain content of an object, checked against its record while it passes: length and SHA-256,
+ * as stored and plain. The source fails at its end with `object-corrupt` if anything differs, so
+ * nothing of it may count before it has ended. Throws `object-missing` if it is not there.
+ */
+export async function openVerified(
+  repository: Repository,
+  { key, extension, record }: PromisedObject,
+  { signal }: RunOptions,
+): Promise<ByteSource> {
+  const opened = await openObject(repository, key, extension, { signal });
+  if (opened === undefined) {
+    throw new TsbkError('object-missing', `${repository.store.url}/${key} is not there`, {
+      hint: 'The backup is incomplete and cannot be restored. Choose another one.',
+    });
+  }
+  if (record === undefined) return opened.content;
+  if (opened.info.bytes !== record.stored.bytes) {
+    throw differs(key, `has ${opened.info.bytes} bytes and was stored with ${record.stored.bytes}`);
+  }
+  return verified(repository, opened, { key, record });
+}
+
+async function* verified(
+  { cipher }: Repository,
+  { stored, codec }: NonNullable<Awaited<ReturnType<typeof openObject>>>,
+  { key, record }: { readonly key: string; readonly record: ObjectRecord },
+): ByteSource {
+  const before = tally();
+  const after = tally();
+  yield* pipe(stored, before.stage, cipher.decrypt, codec.decompress, after.stage);
+  if (!isSame(before.result(), record.stored)) throw differs(key, 'is not what was stored');
+  if (!isSame(after.result(), record.plain)) throw differs(key, 'does not hold what was backed up');
+}
+
+function isSame(a: ContentId, b: ContentId): boolean {
+  return a.bytes === b.bytes && a.sha256 === b.sha256;
+}
+
+function differs(key: string, problem: string): TsbkError {
+  return new TsbkError('object-corrupt', `${key} ${problem}`, {
+    hint: 'The object was damaged or replaced in the store. Choose another backup.',
+  });
+}
