@@ -1,0 +1,107 @@
+import { rename, rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { basename, dirname, join } from 'node:path';
+import { isTsbkError, TsbkError } from '../kernel/errors.ts';
+import { parseWalFileName, type WalFileName } from '../kernel/wal-file.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Report } from '../ports/report.ts';
+import type { Repository, RunOptions } from '../repository/repository.ts';
+import { carriesChecksum, openWal, readWalDigest } from '../repository/wal-archive.ts';
+import type { OpenObject } from '../repository/read-object.ts';
+import { writeVerified } from './verified-file.ts';
+
+export interface GetRequest {
+  /** What PostgreSQL gave as `%f`. */
+  readonly name: string;
+  /** What PostgreSQL gave as `%p`: where the file must be when this resolves with `fetched`. */
+  readonly destination: string;
+  /** How long an outage of the store is waited out before it is an error. Milliseconds. */
+  readonly patienceMs: number;
+  /** Segments that are known to exist: a "not found" for one of these is a loss, not the end. */
+  readonly mustExist?: ((name: string) => boolean) | undefined;
+}
+
+export interface GetContext {
+  readonly clock: Clock;
+  readonly report: Report;
+}
+
+/** `absent` is proof: the store itself denied each name under which the file could lie. */
+export type GetOutcome = 'fetched' | 'absent';
+
+const PAUSE_MS_FIRST = 250;
+const PAUSE_MS_MAX = 5000;
+
+/**
+ * Fetches one WAL file to `destination`, whole and verified, by a temporary file in the same
+ * directory and a rename. Whatever is not proof of absence throws: PostgreSQL takes "not found" as
+ * the end of WAL and opens the database, so a guess here loses transactions (protocol of
+ * `restore_command`, PostgreSQL docs "Recovering Using a Continuous Archive Backup").
+ */
+export async function getWal(
+  repository: Repository,
+  request: GetRequest,
+  { signal, clock, report }: RunOptions & GetContext,
+): Promise<GetOutcome> {
+  const file = parseWalFileName(request.name);
+  if (file === undefined) {
+    throw new TsbkError(
+      'bad-wal-name',
+      `${JSON.stringify(request.name)} is not the name of a WAL file`,
+      { hint: 'restore_command must pass %f and %p, in this order.' },
+    );
+  }
+  const deadline = clock.monotonicMs() + request.patienceMs;
+  for (let pauseMs = PAUSE_MS_FIRST; ; pauseMs = Math.min(pauseMs * 2, PAUSE_MS_MAX)) {
+    try {
+      return await attempt(repository, file, request, signal);
+    } catch (error) {
+      const waitMs = Math.min(pauseMs, deadline - clock.monotonicMs());
+      if (!isTsbkError(error) || !error.retry || waitMs <= 0) throw error;
+      report({ kind: 'retry', what: request.name, attempt: 0, waitMs, error: error.message });
+      await clock.sleep(waitMs, { signal });
+    }
+  }
+}
+
+async function attempt(
+  repository: Repository,
+  file: WalFileName,
+  request: GetRequest,
+  signal: AbortSignal,
+): Promise<GetOutcome> {
+  const opened = await openWal(repository, file.name, { signal });
+  if (opened === undefined) {
+    if (request.mustExist?.(file.name) !== true) return 'absent';
+    throw new TsbkError(
+      'wal-missing',
+      `${file.name} was in ${repository.store.url} when this directory was restored, now it is gone`,
+      {
+        hint: 'Recovery must not end here: bring the segment back, or restore again to an earlier target.',
+      },
+    );
+  }
+  const digest = await expectedDigest(repository, file.name, opened, signal);
+  const temporary = join(
+    dirname(request.destination),
+    `${basename(request.destination)}.tsbk-${process.pid}-${randomBytes(4).toString('hex')}`,
+  );
+  try {
+    await writeVerified({ path: temporary, file, source: opened, sha256: digest, signal });
+    await rename(temporary, request.destination);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  return 'fetched';
+}
+
+async function expectedDigest(
+  repository: Repository,
+  name: string,
+  opened: OpenObject,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (carriesChecksum(opened.codec.name) || repository.cipher.name !== 'none') return undefined;
+  return await readWalDigest(repository, name, opened.codec.name, { signal });
+}

@@ -1,0 +1,100 @@
+import { open, type FileHandle } from 'node:fs/promises';
+import { messageOf, TsbkError } from '../kernel/errors.ts';
+import type { SystemId } from '../kernel/system-id.ts';
+import type { WalFileName } from '../kernel/wal-file.ts';
+import { checkWalSegment } from '../format/wal/page-header.ts';
+import type { ByteSource } from '../ports/bytes.ts';
+
+/** A WAL file of the server, opened and checked. */
+export interface OpenWalFile extends AsyncDisposable {
+  /** From the page header; history and backup-history files have none. */
+  readonly systemId: SystemId | undefined;
+  readonly bytes: number;
+  /**
+   * The content, from the start. Fails with `wal-file-unreadable` at its end if the file is not the
+   * one that was opened any more (size or time of modification), so that nothing half-written is
+   * ever completed in the store.
+   */
+  content(): ByteSource;
+}
+
+const READ_BYTES = 1024 * 1024;
+const FIRST_PAGE_BYTES = 8192;
+/** History and backup-history files are a few lines. */
+const TEXT_BYTES_MAX = 16 * 1024 * 1024;
+
+/**
+ * Opens a WAL file to archive it, and checks what PostgreSQL would check when it reads it back:
+ * size, page magic, address, timeline. Throws `wal-file-unreadable` and `wal-invalid`.
+ */
+export async function openWalFile(path: string, file: WalFileName): Promise<OpenWalFile> {
+  const handle = await openOrThrow(path);
+  try {
+    const before = await handle.stat({ bigint: true });
+    if (!before.isFile()) throw unreadable(path, 'is not a regular file');
+    const bytes = Number(before.size);
+    const systemId = await check(handle, path, { file, bytes });
+    return {
+      systemId,
+      bytes,
+      content: () => read(handle, { path, size: before.size, mtimeNs: before.mtimeNs }),
+      [Symbol.asyncDispose]: () => handle.close(),
+    };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+async function check(
+  handle: FileHandle,
+  path: string,
+  { file, bytes }: { readonly file: WalFileName; readonly bytes: number },
+): Promise<SystemId | undefined> {
+  if (file.kind === 'history' || file.kind === 'backup-history') {
+    if (bytes > 0 && bytes <= TEXT_BYTES_MAX) return undefined;
+    throw new TsbkError(
+      'wal-invalid',
+      `${path} has ${bytes} bytes, which no ${file.kind} file has`,
+    );
+  }
+  const page = Buffer.alloc(Math.min(FIRST_PAGE_BYTES, bytes));
+  const { bytesRead } = await handle.read(page, 0, page.length, 0);
+  const name = file.kind === 'segment' ? file.name : file.segment;
+  return checkWalSegment(name, page.subarray(0, bytesRead), bytes).systemId;
+}
+
+async function* read(
+  handle: FileHandle,
+  expected: { readonly path: string; readonly size: bigint; readonly mtimeNs: bigint },
+): ByteSource {
+  let position = 0;
+  while (position < Number(expected.size)) {
+    const buffer = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, Number(expected.size) - position));
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, position);
+    if (bytesRead === 0) throw unreadable(expected.path, 'became shorter while it was read');
+    position += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
+  const after = await handle.stat({ bigint: true });
+  if (after.size !== expected.size || after.mtimeNs !== expected.mtimeNs) {
+    throw unreadable(expected.path, 'changed while it was read');
+  }
+}
+
+async function openOrThrow(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'r');
+  } catch (error) {
+    throw new TsbkError('wal-file-unreadable', `cannot open ${path}: ${messageOf(error)}`, {
+      hint: 'archive_command must pass %p and run as the operating-system user of the server.',
+      cause: error,
+    });
+  }
+}
+
+function unreadable(path: string, what: string): TsbkError {
+  return new TsbkError('wal-file-unreadable', `${path} ${what}`, {
+    hint: 'PostgreSQL will offer it again.',
+  });
+}

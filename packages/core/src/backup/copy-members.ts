@@ -1,0 +1,176 @@
+import { toInstant, type Instant } from '../kernel/instant.ts';
+import { TsbkError } from '../kernel/errors.ts';
+import type { BackupItem, OpenBackup, SourceMember } from '../ports/backup-source.ts';
+import type { ByteSource } from '../ports/bytes.ts';
+import type { Lanes, Receipt } from '../ports/lanes.ts';
+import type { Report } from '../ports/report.ts';
+import { encodeHeader, endOfArchive, padding } from '../format/tar/write.ts';
+import { manifestKey, partitionsFolder, PG_CONTROL_TAR } from '../repository/layout.ts';
+import type { Repository } from '../repository/repository.ts';
+import { createObject } from '../repository/write-object.ts';
+import { collect } from '../stream/collect.ts';
+import { sourceOf } from '../stream/source.ts';
+import { roleOf, tarHeaderOf, tarNameOf } from './canonical.ts';
+import { packer, type PackedPart, type Packer } from './pack.ts';
+
+/** `backup_label` and `tablespace_map`, byte for byte as the server sent them. */
+export interface LabelFiles {
+  readonly label: Uint8Array;
+  readonly tablespaceMap: Uint8Array;
+}
+
+/** A line of `files_metadata.json`. */
+export interface CopiedFile {
+  readonly name: string;
+  readonly modified: Instant;
+}
+
+/** Everything the stream gave, stored. */
+export interface CopiedMembers {
+  readonly parts: readonly PackedPart[];
+  readonly control: Receipt;
+  readonly manifest: Receipt;
+  readonly labels: LabelFiles;
+  readonly files: readonly CopiedFile[];
+  /** Payload bytes of all files. */
+  readonly plainBytes: number;
+}
+
+interface CopyInputs {
+  readonly repository: Repository;
+  readonly lanes: Lanes;
+  readonly backup: OpenBackup;
+  readonly name: string;
+  readonly dataDirectoryMode: number;
+}
+
+interface CopyOptions {
+  readonly partBytesMax: number;
+  readonly bufferBytes: number;
+  readonly signal: AbortSignal;
+  readonly report: Report;
+}
+
+/** These are small by nature: 8 KiB, a dozen lines, a line for each tablespace. */
+const SMALL_FILE_BYTES_MAX = 16 * 1024 * 1024;
+
+/**
+ * Drains a backup stream into parts. `pg_control` and the label files are held back for tars of
+ * their own; the manifest becomes a side object.
+ */
+export async function copyMembers(
+  inputs: CopyInputs,
+  options: CopyOptions,
+): Promise<CopiedMembers> {
+  const { backup, lanes, name } = inputs;
+  const { signal } = options;
+  const pack = packer({ backup: name, lanes, ...options });
+  const intake = makeIntake(inputs, pack, options);
+  try {
+    await intake.root();
+    for await (const item of backup.items()) {
+      signal.throwIfAborted();
+      await intake.take(item);
+    }
+    const parts = await pack.finish();
+    return { parts, ...(await intake.finish()) };
+  } catch (error) {
+    await pack.fail(error);
+    throw error;
+  }
+}
+
+interface Intake {
+  root(): Promise<void>;
+  take(item: BackupItem): Promise<void>;
+  finish(): Promise<Omit<CopiedMembers, 'parts'>>;
+}
+
+function makeIntake(inputs: CopyInputs, pack: Packer, options: CopyOptions): Intake {
+  const { repository, backup, name, dataDirectoryMode } = inputs;
+  const { signal, report } = options;
+  const { estimatedBytes } = backup.start;
+  const files: CopiedFile[] = [];
+  const held = new Map<string, { member: SourceMember; bytes: Uint8Array }>();
+  let manifest: Receipt | undefined;
+  let plainBytes = 0;
+
+  const hold = async (member: SourceMember, body: ByteSource): Promise<void> => {
+    const bytes = await collect(body, { maxBytes: SMALL_FILE_BYTES_MAX, what: member.path });
+    held.set(member.path, { member, bytes });
+  };
+  const store = async (member: SourceMember, body: ByteSource): Promise<void> => {
+    if (member.rawPath === undefined) {
+      files.push({ name: tarNameOf(member), modified: member.modified });
+    } else {
+      report({
+        kind: 'warning',
+        code: 'name-not-utf8',
+        text: `the name of ${member.path} is not UTF-8: tsbk restores it, wal-g does not`,
+      });
+    }
+    await pack.add(member, body);
+  };
+  return {
+    root: async () => {
+      const root = rootMember(dataDirectoryMode);
+      files.push({ name: '/', modified: root.modified });
+      await pack.add(root, sourceOf());
+    },
+    take: async (item) => {
+      if (item.kind === 'manifest') {
+        const object = { key: manifestKey(name), source: item.body };
+        manifest = await createObject(repository, object, { signal });
+        return;
+      }
+      const { member, body } = item;
+      if (roleOf(member) === 'data') await store(member, body);
+      else await hold(member, body);
+      plainBytes += member.bytes;
+      report({ kind: 'progress', phase: 'copy', bytes: plainBytes, totalBytes: estimatedBytes });
+    },
+    finish: async () => {
+      const control = held.get('global/pg_control');
+      const label = held.get('backup_label');
+      if (control === undefined) throw incomplete('global/pg_control');
+      if (label === undefined) throw incomplete('backup_label');
+      if (manifest === undefined) throw incomplete('backup_manifest');
+      const tablespaceMap = held.get('tablespace_map')?.bytes ?? new Uint8Array(0);
+      return {
+        control: await storeControl(repository, name, { ...control, signal }),
+        manifest,
+        labels: { label: label.bytes, tablespaceMap },
+        files,
+        plainBytes,
+      };
+    },
+  };
+}
+
+/** PostgreSQL's stream has no entry for the data directory itself; WAL-G's tars have `/`. */
+function rootMember(mode: number): SourceMember {
+  const modified = toInstant(0n);
+  return { kind: 'directory', path: '', bytes: 0, mode, modified, uid: 0, gid: 0 };
+}
+
+async function storeControl(
+  repository: Repository,
+  name: string,
+  control: { readonly member: SourceMember; readonly bytes: Uint8Array; signal: AbortSignal },
+): Promise<Receipt> {
+  const { member, bytes, signal } = control;
+  const source = sourceOf(
+    encodeHeader(tarHeaderOf(member)),
+    bytes,
+    padding(bytes.length),
+    endOfArchive(),
+  );
+  const key = `${partitionsFolder(name)}${PG_CONTROL_TAR}`;
+  return await createObject(repository, { key, source }, { signal });
+}
+
+function incomplete(what: string): TsbkError {
+  return new TsbkError('protocol-violation', `the server's backup stream had no ${what}`, {
+    hint: 'Connect directly to PostgreSQL, not through a pooler.',
+  });
+}

@@ -1,0 +1,73 @@
+import { TsbkError } from '../kernel/errors.ts';
+import { fullBackupName } from '../kernel/backup-name.ts';
+import { formatSegment, segmentNumberAt } from '../kernel/wal-file.ts';
+import type { BackupServer } from '../ports/backup-server.ts';
+import type { BackupSource, OpenBackup } from '../ports/backup-source.ts';
+import type { Report } from '../ports/report.ts';
+import type { Repository } from '../repository/repository.ts';
+import { claimName } from './claim.ts';
+
+/** A backup under way whose name this run holds. */
+export interface NamedBackup extends AsyncDisposable {
+  readonly name: string;
+  readonly backup: OpenBackup;
+}
+
+interface NamedRequest {
+  readonly runId: string;
+  readonly hostname: string;
+  readonly label: string;
+  readonly checkpoint: 'fast' | 'spread';
+  readonly verifyChecksums: boolean;
+  readonly maxRateBytes?: number | undefined;
+}
+
+const ATTEMPTS = 3;
+
+/**
+ * Starts the backup and claims the name that follows from its start segment. Where that name is
+ * taken, a primary switches to a new segment and starts again; a standby, whose start point moves
+ * only with its restartpoints, is told so (`backup-exists`).
+ */
+export async function openNamed(
+  inputs: {
+    readonly repository: Repository;
+    readonly source: BackupSource;
+    readonly server: BackupServer;
+  },
+  request: NamedRequest,
+  { signal, report }: { readonly signal: AbortSignal; readonly report: Report },
+): Promise<NamedBackup> {
+  const { repository, source, server } = inputs;
+  for (let attempt = 1; ; attempt += 1) {
+    report({ kind: 'phase', phase: 'start', text: 'starting the backup (checkpoint)' });
+    const backup = await source.open(request, { signal });
+    let held = false;
+    try {
+      const { timeline, startLsn } = backup.start;
+      const { segmentBytes } = server.identity;
+      const number = segmentNumberAt(startLsn, segmentBytes);
+      const name = fullBackupName(formatSegment({ timeline, number }, segmentBytes)).text;
+      const run = { id: request.runId, host: request.hostname };
+      held = await claimName(repository, name, run, { signal });
+      if (held) return { name, backup, [Symbol.asyncDispose]: () => backup[Symbol.asyncDispose]() };
+      report({ kind: 'info', text: `${name} is taken already` });
+      if (attempt === ATTEMPTS || server.identity.inRecovery) throw taken(name, server);
+    } finally {
+      if (!held) await backup[Symbol.asyncDispose]();
+    }
+    if (!(await server.switchWal())) throw taken('the start segment', server);
+  }
+}
+
+function taken(name: string, server: BackupServer): TsbkError {
+  return new TsbkError(
+    'backup-exists',
+    `a backup that starts in this segment exists or is unfinished (${name})`,
+    {
+      hint: server.identity.inRecovery
+        ? 'On a standby the start point moves only with restartpoints: run CHECKPOINT on the primary, let the standby replay it, then try again.'
+        : 'Grant EXECUTE on pg_switch_wal() to the role, or run SELECT pg_switch_wal() and try again.',
+    },
+  );
+}

@@ -1,0 +1,105 @@
+import type { SourceMember } from '../ports/backup-source.ts';
+import type { ByteSource } from '../ports/bytes.ts';
+import type { Lanes, Receipt } from '../ports/lanes.ts';
+import { encodeHeader, endOfArchive, padding } from '../format/tar/write.ts';
+import { partitionsFolder, partName } from '../repository/layout.ts';
+import { channel, type Channel } from '../stream/channel.ts';
+import { tarHeaderOf, tarNameOf } from './canonical.ts';
+
+/** One finished tar of the backup. */
+export interface PackedPart {
+  readonly receipt: Receipt;
+  /** Member names in the order they were packed, as they stand in the tar. */
+  readonly names: readonly string[];
+}
+
+export interface Packer {
+  /** Puts a member, header and body, into one of the open parts. */
+  add(member: SourceMember, body: ByteSource): Promise<void>;
+  /** Closes all parts and waits until every object is stored. */
+  finish(): Promise<readonly PackedPart[]>;
+  /** Ends all parts with `error`, and waits until nothing of them is under way. Never throws. */
+  fail(error: unknown): Promise<void>;
+}
+
+export interface PackOptions {
+  readonly backup: string;
+  readonly lanes: Lanes;
+  /** A part is closed before the member that would make its payload exceed this. */
+  readonly partBytesMax: number;
+  /** Raw bytes that may wait in front of one lane. */
+  readonly bufferBytes: number;
+  readonly signal: AbortSignal;
+}
+
+interface OpenPart {
+  readonly names: string[];
+  readonly pipe: Channel;
+  readonly done: Promise<PackedPart>;
+  payloadBytes: number;
+}
+
+/**
+ * Distributes members over as many open parts as there are lanes. A member goes whole to the part
+ * with the least waiting in front of it, so that all lanes have work although the members come one
+ * after the other.
+ */
+export function packer(options: PackOptions): Packer {
+  const { lanes, partBytesMax } = options;
+  const open: OpenPart[] = [];
+  const closed: Promise<PackedPart>[] = [];
+  let parts = 0;
+
+  const close = async (part: OpenPart): Promise<void> => {
+    open.splice(open.indexOf(part), 1);
+    closed.push(part.done);
+    await part.pipe.write(endOfArchive());
+    part.pipe.end();
+  };
+  const partFor = async (bytes: number): Promise<OpenPart> => {
+    const full = open.filter((p) => p.payloadBytes > 0 && p.payloadBytes + bytes > partBytesMax);
+    for (const part of full) await close(part);
+    if (open.length < lanes.width) {
+      parts += 1;
+      const part = openPart(options, parts);
+      open.push(part);
+      return part;
+    }
+    return open.reduce((least, part) =>
+      part.pipe.buffered() < least.pipe.buffered() ? part : least,
+    );
+  };
+
+  return {
+    add: async (member, body) => {
+      const part = await partFor(member.bytes);
+      part.names.push(tarNameOf(member));
+      part.payloadBytes += member.bytes;
+      await part.pipe.write(encodeHeader(tarHeaderOf(member)));
+      for await (const chunk of body) await part.pipe.write(chunk);
+      const pad = padding(member.bytes);
+      if (pad.length > 0) await part.pipe.write(pad);
+    },
+    finish: async () => {
+      // Closing takes a part out of the list.
+      for (let part = open[0]; part !== undefined; part = open[0]) await close(part);
+      return await Promise.all(closed);
+    },
+    fail: async (error) => {
+      for (const part of open) part.pipe.fail(error);
+      await Promise.allSettled([...closed, ...open.map((part) => part.done)]);
+    },
+  };
+}
+
+function openPart({ backup, lanes, bufferBytes, signal }: PackOptions, number: number): OpenPart {
+  const names: string[] = [];
+  const pipe = channel(bufferBytes, signal);
+  const key = `${partitionsFolder(backup)}${partName(number)}`;
+  const done = lanes
+    .write({ key, source: pipe.source }, { signal })
+    .then((receipt) => ({ receipt, names }));
+  // A lane that fails makes the next `write` reject; its reason must be what surfaces.
+  done.catch((error: unknown) => pipe.fail(error));
+  return { names, pipe, done, payloadBytes: 0 };
+}

@@ -1,0 +1,162 @@
+import { isTsbkError, TsbkError } from '../kernel/errors.ts';
+import { ceilToMicrosecond, type Instant } from '../kernel/instant.ts';
+import { formatLsn } from '../kernel/lsn.ts';
+import type { JsonValue } from '../format/json.ts';
+import type { BackupServer } from '../ports/backup-server.ts';
+import type { BackupSource } from '../ports/backup-source.ts';
+import type { Lanes } from '../ports/lanes.ts';
+import type { Report } from '../ports/report.ts';
+import { requireIdentity } from '../repository/identity.ts';
+import type { Repository } from '../repository/repository.ts';
+import { segmentsOfRange } from '../repository/wal-of-backup.ts';
+import { removeUnfinished, releaseName } from './claim.ts';
+import { copyMembers } from './copy-members.ts';
+import { openNamed, type NamedBackup } from './open-named.ts';
+import { storeLabels } from './store-labels.ts';
+import { storeRecords } from './store-records.ts';
+import { waitForWal } from './wait-for-wal.ts';
+
+/** What a base backup is made of and from. */
+export interface PushInputs {
+  readonly repository: Repository;
+  readonly source: BackupSource;
+  readonly server: BackupServer;
+  readonly lanes: Lanes;
+}
+
+export interface PushRequest {
+  /** Names this run in the claim and the side record; unique. */
+  readonly runId: string;
+  readonly hostname: string;
+  readonly toolVersion: string;
+  readonly label: string;
+  readonly checkpoint: 'fast' | 'spread';
+  readonly verifyChecksums: boolean;
+  readonly maxRateBytes?: number | undefined;
+  readonly permanent: boolean;
+  readonly userData?: JsonValue | undefined;
+  /** A part is closed before the member that would make its payload exceed this. */
+  readonly partBytesMax: number;
+  /** How long to wait for the backup's WAL in the archive, milliseconds. */
+  readonly walTimeoutMs: number;
+}
+
+export interface PushResult {
+  readonly name: string;
+  readonly startLsn: string;
+  readonly stopLsn: string;
+  readonly timeline: number;
+  readonly plainBytes: number;
+  readonly storedBytes: number;
+  readonly files: number;
+  readonly parts: number;
+  readonly startTime: Instant;
+  readonly finishTime: Instant;
+}
+
+/** Raw bytes that may wait in front of one lane. */
+const LANE_BUFFER_BYTES = 8 * 1024 * 1024;
+/** How long the clean-up of a failed run may take. */
+const CLEANUP_MS = 60_000;
+
+/**
+ * Takes a full base backup and stores it in the canonical shape of a WAL-G repository. The sentinel
+ * is written last, after every WAL segment the backup needs has been seen in the archive; a run
+ * that fails or is aborted removes what it stored, and one that is killed leaves no sentinel.
+ */
+export async function pushBackup(
+  inputs: PushInputs,
+  request: PushRequest,
+  { signal, report }: { readonly signal: AbortSignal; readonly report: Report },
+): Promise<PushResult> {
+  const { repository, server } = inputs;
+  const startTime = ceilToMicrosecond(repository.clock.now());
+  await requireIdentity(repository, server.identity.systemId, { signal });
+  await using named = await openNamed(inputs, request, { signal, report });
+  try {
+    return await run({ ...inputs, request, named, startTime }, { signal, report });
+  } catch (error) {
+    await cleanUp(repository, named.name, { error, report });
+    throw error;
+  }
+}
+
+interface Run extends PushInputs {
+  readonly request: PushRequest;
+  readonly named: NamedBackup;
+  readonly startTime: Instant;
+}
+
+async function run(
+  { repository, server, lanes, request, named, startTime }: Run,
+  { signal, report }: { readonly signal: AbortSignal; readonly report: Report },
+): Promise<PushResult> {
+  const { name, backup } = named;
+  const { startLsn, timeline } = backup.start;
+  const { identity } = server;
+
+  report({ kind: 'phase', phase: 'copy', text: `copying ${name} from ${formatLsn(startLsn)}` });
+  const copied = await copyMembers(
+    { repository, lanes, backup, name, dataDirectoryMode: identity.dataDirectoryMode },
+    { partBytesMax: request.partBytesMax, bufferBytes: LANE_BUFFER_BYTES, signal, report },
+  );
+  const { stopLsn } = await backup.end();
+  const labels = await storeLabels(repository, { name, labels: copied.labels }, { signal });
+
+  const segments = segmentsOfRange({
+    startLsn,
+    stopLsn,
+    timeline,
+    segmentBytes: identity.segmentBytes,
+  });
+  report({ kind: 'phase', phase: 'wal', text: `waiting for WAL up to ${formatLsn(stopLsn)}` });
+  const archiverState = (): Promise<string | undefined> => server.archiverState();
+  await waitForWal(
+    repository,
+    { segments, timeoutMs: request.walTimeoutMs, archiverState },
+    { signal, report },
+  );
+
+  report({ kind: 'phase', phase: 'records', text: 'writing the records' });
+  const stored = await storeRecords(
+    repository,
+    { name, start: backup.start, stopLsn, segments, copied, labels, identity, startTime, request },
+    { signal },
+  );
+  await releaseName(repository, name, { signal }).catch((error: unknown) => {
+    if (!isTsbkError(error) && !signal.aborted) throw error;
+    report({ kind: 'warning', code: 'claim-left', text: `${name} is complete, its claim stayed` });
+  });
+  return {
+    name,
+    startLsn: formatLsn(startLsn),
+    stopLsn: formatLsn(stopLsn),
+    timeline,
+    plainBytes: stored.plainBytes,
+    storedBytes: stored.storedBytes,
+    files: copied.files.length,
+    parts: copied.parts.length,
+    startTime,
+    finishTime: stored.finishTime,
+  };
+}
+
+/** The run's own signal may be aborted already, so the clean-up has one of its own. */
+async function cleanUp(
+  repository: Repository,
+  name: string,
+  { error, report }: { readonly error: unknown; readonly report: Report },
+): Promise<void> {
+  // Somebody else writes under this name: what lies there is not ours to remove.
+  if (isTsbkError(error, 'object-exists')) return;
+  try {
+    await removeUnfinished(repository, name, { signal: AbortSignal.timeout(CLEANUP_MS) });
+  } catch (cleanupError) {
+    const why = cleanupError instanceof TsbkError ? cleanupError.message : String(cleanupError);
+    report({
+      kind: 'warning',
+      code: 'unfinished-left',
+      text: `objects of the unfinished ${name} could not be removed (${why}); they are no backup`,
+    });
+  }
+}

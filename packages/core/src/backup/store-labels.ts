@@ -1,0 +1,31 @@
+import type { Receipt } from '../ports/lanes.ts';
+import { encodeHeader, endOfArchive, padding } from '../format/tar/write.ts';
+import { BACKUP_LABEL_TAR, partitionsFolder } from '../repository/layout.ts';
+import type { Repository, RunOptions } from '../repository/repository.ts';
+import { createObject } from '../repository/write-object.ts';
+import { sourceOf } from '../stream/source.ts';
+import { labelHeader } from './canonical.ts';
+import type { LabelFiles } from './copy-members.ts';
+
+/**
+ * Stores `backup_label` and `tablespace_map` as WAL-G does: one tar, bare names, in this order, the
+ * map also when it is empty.
+ */
+export async function storeLabels(
+  repository: Repository,
+  { name, labels }: { readonly name: string; readonly labels: LabelFiles },
+  { signal }: RunOptions,
+): Promise<Receipt> {
+  const chunks = [
+    ...entry('backup_label', labels.label),
+    ...entry('tablespace_map', labels.tablespaceMap),
+    endOfArchive(),
+  ];
+  const key = `${partitionsFolder(name)}${BACKUP_LABEL_TAR}`;
+  return await createObject(repository, { key, source: sourceOf(...chunks) }, { signal });
+}
+
+function entry(name: string, bytes: Uint8Array): Uint8Array[] {
+  const chunks = [encodeHeader(labelHeader(name, bytes.length)), bytes, padding(bytes.length)];
+  return chunks.filter((chunk) => chunk.length > 0);
+}

@@ -1,0 +1,157 @@
+import { ceilToMicrosecond, type Instant } from '../kernel/instant.ts';
+import type { Lsn } from '../kernel/lsn.ts';
+import type { JsonValue } from '../format/json.ts';
+import type { BackupStart } from '../ports/backup-source.ts';
+import type { ServerIdentity } from '../ports/backup-server.ts';
+import type { Receipt } from '../ports/lanes.ts';
+import { TsbkError } from '../kernel/errors.ts';
+import { formatFilesMetadata } from '../repository/files-metadata.ts';
+import {
+  backupFolder,
+  filesMetadataKey,
+  metadataKey,
+  sentinelKey,
+  sideRecordKey,
+} from '../repository/layout.ts';
+import { formatMetadata } from '../repository/metadata.ts';
+import { putStream } from '../repository/put-stream.ts';
+import type { Repository, RunOptions } from '../repository/repository.ts';
+import { formatFullSentinel, type FullSentinel } from '../repository/sentinel.ts';
+import { formatSideRecord } from '../repository/side-record.ts';
+import { createObject } from '../repository/write-object.ts';
+import { sourceOf } from '../stream/source.ts';
+import type { CopiedMembers } from './copy-members.ts';
+
+interface RecordInputs {
+  readonly name: string;
+  readonly start: BackupStart;
+  readonly stopLsn: Lsn;
+  /** Segments the backup needs, first to last. */
+  readonly segments: readonly string[];
+  readonly copied: CopiedMembers;
+  readonly labels: Receipt;
+  readonly identity: ServerIdentity;
+  readonly startTime: Instant;
+  readonly request: {
+    readonly runId: string;
+    readonly hostname: string;
+    readonly toolVersion: string;
+    readonly permanent: boolean;
+    readonly userData?: JsonValue | undefined;
+  };
+}
+
+export interface StoredRecords {
+  readonly plainBytes: number;
+  readonly storedBytes: number;
+  readonly finishTime: Instant;
+}
+
+/**
+ * Writes the records of a finished backup in the order that makes it appear whole or not at all:
+ * metadata, files metadata, side record, and the sentinel last.
+ */
+export async function storeRecords(
+  repository: Repository,
+  inputs: RecordInputs,
+  { signal }: RunOptions,
+): Promise<StoredRecords> {
+  const { name, copied, labels } = inputs;
+  const finishTime = ceilToMicrosecond(repository.clock.now());
+  const tars = [...copied.parts.map(({ receipt }) => receipt), copied.control, labels];
+  const sentinel = makeSentinel(inputs, tars, finishTime);
+
+  await putNew(repository, metadataKey(name), formatMetadata(sentinel), { signal });
+  await storeFilesMetadata(repository, inputs, { signal });
+  await storeSideRecord(repository, inputs, [...tars, copied.manifest], { signal });
+  await putNew(repository, sentinelKey(name), formatFullSentinel(sentinel), { signal });
+  return { plainBytes: sentinel.plainBytes, storedBytes: sentinel.storedBytes, finishTime };
+}
+
+function makeSentinel(
+  { start, stopLsn, copied, identity, startTime, request }: RecordInputs,
+  tars: readonly Receipt[],
+  finishTime: Instant,
+): FullSentinel {
+  const dataDir = identity.dataDirectory ?? '';
+  const linked = start.tablespaces.filter(({ location }) => location.startsWith('/'));
+  const spec = {
+    basePrefix: dataDir,
+    tablespaces: linked.map(({ oid, location }) => ({ oid: String(oid), location })),
+  };
+  return {
+    startLsn: start.startLsn,
+    stopLsn,
+    pgVersion: identity.versionNumber,
+    systemId: identity.systemId,
+    plainBytes: copied.plainBytes,
+    storedBytes: tars.reduce((sum, { stored }) => sum + stored.bytes, 0),
+    dataCatalogBytes: copied.plainBytes,
+    tablespaces: linked.length === 0 ? undefined : spec,
+    userData: request.userData,
+    startTime,
+    finishTime,
+    hostname: request.hostname,
+    dataDir,
+    permanent: request.permanent,
+  };
+}
+
+async function storeFilesMetadata(
+  repository: Repository,
+  { name, copied, labels }: RecordInputs,
+  { signal }: RunOptions,
+): Promise<void> {
+  const { store, partBytes, partsInFlight } = repository;
+  const basename = (key: string): string => key.slice(key.lastIndexOf('/') + 1);
+  const tars: (readonly [string, readonly string[]])[] = copied.parts.map(({ receipt, names }) => [
+    basename(receipt.key),
+    names,
+  ]);
+  tars.push([basename(labels.key), ['tablespace_map', 'backup_label']]);
+  const source = formatFilesMetadata(copied.files, tars);
+  const options = { ifAbsent: true, signal, partBytes, partsInFlight };
+  const { outcome } = await putStream(store, filesMetadataKey(name), source, options);
+  if (outcome === 'exists') throw exists(filesMetadataKey(name));
+}
+
+async function storeSideRecord(
+  repository: Repository,
+  { name, start, segments, identity, request }: RecordInputs,
+  receipts: readonly Receipt[],
+  { signal }: RunOptions,
+): Promise<void> {
+  const text = formatSideRecord(
+    {
+      tool: `tsbk ${request.toolVersion}`,
+      run: request.runId,
+      codec: repository.writeCodec.name,
+      cipher: repository.cipher.name,
+      keyId: repository.cipher.keyId,
+      segmentBytes: identity.segmentBytes,
+      timeline: start.timeline,
+      walFirst: segments[0] ?? '',
+      walLast: segments.at(-1) ?? '',
+    },
+    backupFolder(name),
+    receipts,
+  );
+  const object = { key: sideRecordKey(name), source: sourceOf(Buffer.from(text)) };
+  await createObject(repository, object, { signal });
+}
+
+async function putNew(
+  repository: Repository,
+  key: string,
+  text: string,
+  { signal }: RunOptions,
+): Promise<void> {
+  const outcome = await repository.store.put(key, Buffer.from(text), { signal, ifAbsent: true });
+  if (outcome === 'exists') throw exists(key);
+}
+
+function exists(key: string): TsbkError {
+  return new TsbkError('object-exists', `${key} appeared while this backup was made`, {
+    hint: 'Another run wrote under the same name. Nothing of it was changed; take the backup again.',
+  });
+}

@@ -1,0 +1,113 @@
+import { isTsbkError, TsbkError } from '../kernel/errors.ts';
+import type { BackupServer, ServerIdentity } from '../ports/backup-server.ts';
+import type { BackupSource } from '../ports/backup-source.ts';
+import type { Report } from '../ports/report.ts';
+import type { ConnectionSettings } from '../postgres/connection-settings.ts';
+import { identifySystem } from '../postgres/identify-system.ts';
+import { loadConnection } from '../postgres/load-connection.ts';
+import { protocolSource } from '../postgres/protocol-source.ts';
+import { openReplicationSession } from '../postgres/replication-session.ts';
+import { describeArchiver } from '../postgres/describe-archiver.ts';
+import { readServerFacts, type ServerFacts } from '../postgres/server-facts.ts';
+import { openSqlSession, type SqlSession } from '../postgres/sql-session.ts';
+
+/** A server to back up: the stream comes from `source`, the rest is asked of `server`. */
+export interface OpenedServer extends AsyncDisposable {
+  readonly source: BackupSource;
+  readonly server: BackupServer;
+}
+
+interface ServerRequest {
+  /** The environment, with what options and settings file add. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly report: Report;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Connects to the server that libpq's variables name. A role with LOGIN and REPLICATION is enough;
+ * an ordinary session makes messages better and a name collision curable, so its absence is only
+ * reported.
+ */
+export async function openServer(request: ServerRequest): Promise<OpenedServer> {
+  const { signal, report } = request;
+  const connection = await loadConnection(request.environment);
+  const session = await openOptionalSession(connection, { signal, report });
+  try {
+    const facts = session === undefined ? undefined : await readServerFacts(session);
+    const identity = await readIdentity(connection, facts, signal);
+    return {
+      source: protocolSource(connection, report),
+      server: {
+        identity,
+        switchWal: () => switchWal(session, facts),
+        archiverState: async () => (session === undefined ? undefined : describeArchiver(session)),
+      },
+      [Symbol.asyncDispose]: async () => session?.[Symbol.asyncDispose](),
+    };
+  } catch (error) {
+    await session?.[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function openOptionalSession(
+  connection: ConnectionSettings,
+  { signal, report }: { readonly signal: AbortSignal; readonly report: Report },
+): Promise<SqlSession | undefined> {
+  try {
+    return await openSqlSession(connection, { signal });
+  } catch (error) {
+    if (!isTsbkError(error, 'server-denied')) throw error;
+    report({
+      kind: 'warning',
+      code: 'no-sql-session',
+      text: `no ordinary session, going on with replication alone: ${error.message}`,
+    });
+    return undefined;
+  }
+}
+
+/** What a walsender tells anybody who may connect to it, completed by what SQL told. */
+async function readIdentity(
+  connection: ConnectionSettings,
+  facts: ServerFacts | undefined,
+  signal: AbortSignal,
+): Promise<ServerIdentity> {
+  await using session = await openReplicationSession(connection, { signal });
+  const { systemId } = await identifySystem(session);
+  if (facts?.systemId !== undefined && facts.systemId !== systemId) {
+    throw new TsbkError('wrong-system-id', 'two connections reached two different clusters', {
+      hint: 'Name one host in PGHOST, or set PGTARGETSESSIONATTRS=primary.',
+    });
+  }
+  const segmentBytes = sizeOf(await session.show('wal_segment_size'));
+  const mode = Number.parseInt(await session.show('data_directory_mode'), 8);
+  return {
+    systemId,
+    versionNumber: session.version.number,
+    segmentBytes,
+    inRecovery: facts?.inRecovery ?? session.parameters.get('in_hot_standby') === 'on',
+    dataDirectoryMode: mode,
+    dataDirectory: facts?.dataDirectory,
+  };
+}
+
+const UNITS: Readonly<Record<string, number>> = { B: 1, kB: 1024, MB: 1024 ** 2, GB: 1024 ** 3 };
+
+/** `SHOW` prints sizes with PostgreSQL's units: `16MB`, `1GB`. */
+function sizeOf(text: string): number {
+  const [, number, unit = ''] = /^(\d+)([A-Za-z]+)$/.exec(text) ?? [];
+  const factor = UNITS[unit];
+  if (factor !== undefined) return Number(number) * factor;
+  throw new TsbkError('protocol-violation', `the server says its WAL segments have ${text}`);
+}
+
+async function switchWal(
+  session: SqlSession | undefined,
+  facts: ServerFacts | undefined,
+): Promise<boolean> {
+  if (session === undefined || facts?.role.switchWal !== true || facts.inRecovery) return false;
+  await session.query('select pg_catalog.pg_switch_wal()');
+  return true;
+}

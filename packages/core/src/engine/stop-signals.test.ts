@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import { describe, it } from 'node:test';
+import { isTsbkError } from '../kernel/errors.ts';
+import { stopSignals } from './stop-signals.ts';
+
+function stage() {
+  const emitter = new EventEmitter();
+  const again: string[] = [];
+  let nowMs = 0;
+  const stop = stopSignals(
+    emitter,
+    (name) => again.push(name),
+    () => nowMs,
+  );
+  return { emitter, again, stop, passMs: (ms: number) => (nowMs += ms) };
+}
+
+describe('stopSignals', () => {
+  it('each of the signals aborts once, with the reason interrupted', () => {
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']) {
+      const { emitter, stop } = stage();
+      emitter.emit(name);
+      emitter.emit('SIGTERM');
+      assert.ok(isTsbkError(stop.signal.reason, 'interrupted'));
+      assert.equal(stop.signal.reason.message, `stopped by ${name}`);
+    }
+  });
+
+  it('the same request arriving twice, by group and by launcher, is one', () => {
+    const { emitter, again, passMs } = stage();
+    emitter.emit('SIGINT');
+    passMs(100);
+    emitter.emit('SIGTERM');
+    assert.deepEqual(again, []);
+  });
+
+  it('a second request does not wait for the clean-up', () => {
+    const { emitter, again, passMs } = stage();
+    emitter.emit('SIGINT');
+    passMs(1500);
+    emitter.emit('SIGINT');
+    assert.deepEqual(again, ['SIGINT']);
+  });
+
+  it('leaves no listeners behind', () => {
+    const { emitter, stop } = stage();
+    stop.dispose();
+    assert.deepEqual(emitter.eventNames(), []);
+  });
+});

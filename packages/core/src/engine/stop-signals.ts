@@ -1,0 +1,45 @@
+import { TsbkError } from '../kernel/errors.ts';
+
+/** The part of `process` that this needs. */
+export interface SignalEmitter {
+  on(name: NodeJS.Signals, listener: () => void): unknown;
+  removeListener(name: NodeJS.Signals, listener: () => void): unknown;
+}
+
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
+
+/**
+ * PostgreSQL and terminals signal the whole process group, and the launcher in it forwards what it
+ * gets: one request to stop arrives twice. Only after this long another signal is another request.
+ */
+const SAME_REQUEST_MS = 1000;
+
+/**
+ * Turns the signals that ask a process to stop into one abort with the reason `interrupted`. The
+ * server's own signals are among them: SIGTERM for a command that runs while the startup process
+ * stops, SIGQUIT after a crash of a backend. A second request calls `again`, for those who do not
+ * want to wait for the clean-up.
+ */
+export function stopSignals(
+  emitter: SignalEmitter,
+  again: (name: NodeJS.Signals) => void,
+  nowMs: () => number = () => performance.now(),
+): { readonly signal: AbortSignal; readonly dispose: () => void } {
+  const controller = new AbortController();
+  let firstMs: number | undefined;
+  const listeners = STOP_SIGNALS.map((name) => {
+    const listener = (): void => {
+      firstMs ??= nowMs();
+      if (nowMs() - firstMs >= SAME_REQUEST_MS) again(name);
+      controller.abort(new TsbkError('interrupted', `stopped by ${name}`));
+    };
+    emitter.on(name, listener);
+    return { name, listener };
+  });
+  return {
+    signal: controller.signal,
+    dispose: () => {
+      for (const { name, listener } of listeners) emitter.removeListener(name, listener);
+    },
+  };
+}

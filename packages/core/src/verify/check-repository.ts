@@ -1,0 +1,93 @@
+import { randomBytes } from 'node:crypto';
+import { isTsbkError } from '../kernel/errors.ts';
+import { readCatalog } from '../repository/catalog.ts';
+import { extensionOf, openObject } from '../repository/read-object.ts';
+import type { Repository, RunOptions } from '../repository/repository.ts';
+import { createObject } from '../repository/write-object.ts';
+import { collect } from '../stream/collect.ts';
+import { sourceOf } from '../stream/source.ts';
+import { failed, ok, warning, type Finding } from './finding.ts';
+
+/** Compresses, and spans more than one chunk of every codec and cipher. */
+const PROBE_BYTES = 256 * 1024;
+
+interface StoreProbe {
+  /** Whether a write if absent never replaces anything, by both ways of writing. */
+  readonly conditionalWrites: (options: RunOptions) => Promise<{ put: boolean; upload: boolean }>;
+}
+
+/**
+ * Tries what every backup and archived segment needs: listing, writing, refusing to overwrite,
+ * reading back what was written through codec and cipher, and removing it.
+ */
+export async function checkRepository(
+  repository: Repository,
+  probe: StoreProbe,
+  { signal }: RunOptions,
+): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const step = async (work: () => Promise<Finding[]>): Promise<boolean> => {
+    try {
+      findings.push(...(await work()));
+      return true;
+    } catch (error) {
+      if (!isTsbkError(error)) throw error;
+      findings.push(failed('repository', error.message, error.hint ?? `See ${error.code}.`));
+      return false;
+    }
+  };
+  const { url } = repository.store;
+  const readable = await step(async () => {
+    const { backups, broken } = await readCatalog(repository, { signal });
+    const count = ok('repository', `${url} can be listed and holds ${backups.length} backups`);
+    const bad = broken.map(({ name, problem }) =>
+      warning('repository', problem.message, `Look at ${name}: it cannot be restored.`),
+    );
+    return [count, ...bad];
+  });
+  if (!readable) return findings;
+  const written = await step(() => roundTrip(repository, { signal }));
+  if (written) await step(() => overwriting(probe, { signal }));
+  return findings;
+}
+
+async function roundTrip(repository: Repository, { signal }: RunOptions): Promise<Finding[]> {
+  const { store, writeCodec, cipher } = repository;
+  const base = `tsbk-check-${randomBytes(16).toString('hex')}`;
+  const bytes = Buffer.concat([randomBytes(PROBE_BYTES / 2), Buffer.alloc(PROBE_BYTES / 2)]);
+  const { key } = await createObject(
+    repository,
+    { key: base, source: sourceOf(bytes) },
+    { signal },
+  );
+  try {
+    const opened = await openObject(repository, key, extensionOf(key, base), { signal });
+    const back =
+      opened === undefined
+        ? undefined
+        : await collect(opened.content, { maxBytes: PROBE_BYTES, what: key });
+    if (back?.equals(bytes) !== true) {
+      return [
+        failed('repository', 'what was written does not come back', 'Do not use this store.'),
+      ];
+    }
+  } finally {
+    await store.remove(key, { signal });
+  }
+  const encryption = cipher.name === 'none' ? 'not encrypted' : `encrypted by ${cipher.name}`;
+  return [
+    ok('repository', `an object was written (${writeCodec.name}, ${encryption}), read and removed`),
+  ];
+}
+
+async function overwriting(probe: StoreProbe, { signal }: RunOptions): Promise<Finding[]> {
+  const { put, upload } = await probe.conditionalWrites({ signal });
+  if (put && upload) return [ok('repository', 'the store refuses to overwrite when asked to')];
+  return [
+    failed(
+      'repository',
+      'the store overwrites although it is asked not to (If-None-Match)',
+      'Two servers that share this prefix could destroy each other’s WAL. Use a service that has conditional writes.',
+    ),
+  ];
+}
