@@ -1,0 +1,41 @@
+import { TsbkError } from '@tsbk/core/kernel/errors';
+import { nearest } from '@tsbk/core/settings/nearest';
+import type { CommandDeclaration } from './command.ts';
+import { archiveGet } from './commands/archive-get.ts';
+import { archivePush } from './commands/archive-push.ts';
+import { backupFetch } from './commands/backup-fetch.ts';
+import { backupList } from './commands/backup-list.ts';
+import { backupPush } from './commands/backup-push.ts';
+import { backupShow } from './commands/backup-show.ts';
+import { check } from './commands/check.ts';
+import { config } from './commands/config.ts';
+import { help } from './commands/help.ts';
+import { version } from './commands/version.ts';
+
+/** The command table: the one source of parsing, help and documentation. */
+export const COMMANDS: readonly CommandDeclaration[] = [
+  backupPush,
+  backupFetch,
+  backupList,
+  backupShow,
+  archivePush,
+  archiveGet,
+  check,
+  config,
+  help,
+  version,
+];
+
+/** The command of this name or alias. Throws `usage`, with the nearest one, if there is none. */
+export function requireCommand(name: string): CommandDeclaration {
+  const command = COMMANDS.find((one) => one.name === name || one.aliases.includes(name));
+  if (command !== undefined) return command;
+  const suggestion = nearest(
+    name,
+    COMMANDS.flatMap((one) => [one.name, ...one.aliases]),
+  );
+  throw new TsbkError('usage', `${JSON.stringify(name)} is no command of tsbk`, {
+    hint:
+      suggestion === undefined ? '`tsbk help` lists the commands.' : `Did you mean ${suggestion}?`,
+  });
+}

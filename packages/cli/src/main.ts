@@ -1,0 +1,35 @@
+import { systemClock } from '@tsbk/core/engine/clock';
+import { commandProcess, UNFINISHED } from '@tsbk/core/engine/command-process';
+import { EXIT } from '@tsbk/core/kernel/exit';
+import { errorText } from './frame/error-text.ts';
+import { leaveNow, leaveWith } from './frame/leave.ts';
+import { runCli } from './frame/run-cli.ts';
+
+// A drained event loop ends Node.js with whatever stands here: that must never look like success.
+process.exitCode = UNFINISHED;
+
+// Nobody handles these, so they are bugs.
+for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.on(event, (error: unknown) => {
+    process.stderr.write(errorText(error));
+    leaveNow(EXIT.internal);
+  });
+}
+
+// `tsbk backup-list | head -1` closes our output early, which is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') leaveNow(EXIT.ok);
+  throw error;
+});
+
+using command = commandProcess(process.argv.slice(2), EXIT.temporary);
+const exitCode = await runCli({
+  args: command.args,
+  env: process.env,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  cwd: process.cwd(),
+  clock: systemClock,
+  signal: command.signal,
+});
+leaveWith(exitCode);

@@ -1,0 +1,82 @@
+import { formatInstant } from '@tsbk/core/kernel/instant';
+import { formatLsn } from '@tsbk/core/kernel/lsn';
+import { formatSize } from '@tsbk/core/kernel/size';
+import { stringifyJson } from '@tsbk/core/format/json';
+import { describeMoment } from '@tsbk/core/restore/moment';
+import type { PlannedWal, RestorePlan } from '@tsbk/core/restore/plan';
+import { describeTarget } from '@tsbk/core/restore/target';
+
+/** What a restore would do, and whether it can. */
+export function planText(plan: RestorePlan): string {
+  const { backup, wal, reach } = plan;
+  const rows: (readonly [string, string])[] = [
+    ['backup', `${backup.name}, ${formatInstant(backup.startTime)}`],
+    ['into', plan.destination],
+    ...plan.tablespaces.map(
+      ({ oid, original, location }) =>
+        [
+          `tablespace ${oid}`,
+          `${location}${original === location ? '' : ` (was ${original})`}`,
+        ] as const,
+    ),
+    ['fetch', `${formatSize(plan.fetchBytes)} in ${plan.tars.length} objects`],
+    ['write', plan.writeBytes === undefined ? 'unknown' : formatSize(plan.writeBytes)],
+    ['WAL', walText(wal)],
+    ['target', describeTarget(plan.target)],
+    ['reachable', reach.problem === undefined ? yesText(plan) : `NO: ${reach.problem.message}`],
+  ];
+  if (reach.archiveEnd !== undefined) rows.push(['archive to', describeMoment(reach.archiveEnd)]);
+  for (const { text } of plan.warnings) rows.push(['warning', text]);
+  for (const problem of plan.problems) {
+    if (problem !== reach.problem) rows.push(['problem', problem.message]);
+  }
+  const width = Math.max(...rows.map(([label]) => label.length));
+  return `${rows.map(([label, value]) => `${label.padEnd(width)}  ${value}`).join('\n')}\n`;
+}
+
+function yesText({ reach }: RestorePlan): string {
+  return reach.at === undefined ? 'yes' : `yes, at ${describeMoment(reach.at)}`;
+}
+
+function walText({ own, toTarget, available }: PlannedWal): string {
+  const needed = toTarget ?? own.count;
+  const last = available.at(-1)?.last;
+  const from = `${needed} segment${needed === 1 ? '' : 's'} needed from ${own.first}`;
+  return last === undefined ? from : `${from}, archived without a hole to ${last}`;
+}
+
+/** The same for programs; 64-bit numbers are texts. */
+export function planJson(plan: RestorePlan): string {
+  const { backup, wal, reach } = plan;
+  return `${stringifyJson({
+    backup: backup.name,
+    startTime: formatInstant(backup.startTime),
+    finishTime: formatInstant(backup.finishTime),
+    startLsn: formatLsn(backup.startLsn),
+    stopLsn: formatLsn(backup.stopLsn),
+    destination: plan.destination,
+    tablespaces: plan.tablespaces.map(({ oid, location }) => ({ oid, location })),
+    objects: plan.tars.map(({ name, storedBytes }) => ({ name, storedBytes })),
+    fetchBytes: plan.fetchBytes,
+    writeBytes: plan.writeBytes ?? null,
+    wal: {
+      timeline: wal.timeline,
+      needed: wal.toTarget ?? wal.own.count,
+      first: wal.own.first,
+      available: wal.available.map((range) => ({ ...range })),
+      missing: { ...wal.missing },
+    },
+    target: describeTarget(plan.target),
+    reachable: reach.problem === undefined,
+    stopsAt: momentJson(reach.at),
+    archiveEnd: momentJson(reach.archiveEnd),
+    warnings: plan.warnings.map((warning) => ({ ...warning })),
+    problems: plan.problems.map(({ code, message }) => ({ code, message })),
+  })}\n`;
+}
+
+function momentJson(moment: RestorePlan['reach']['at']) {
+  if (moment === undefined) return null;
+  const { lsn, time } = moment;
+  return { lsn: formatLsn(lsn), time: time === undefined ? null : formatInstant(time) };
+}

@@ -1,0 +1,114 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { messageOf, TsbkError } from '@tsbk/core/kernel/errors';
+import { EXIT } from '@tsbk/core/kernel/exit';
+import { openRepository } from '@tsbk/core/engine/open-repository';
+import { restoreCommandText } from '@tsbk/core/engine/restore-command-text';
+import { parseJson } from '@tsbk/core/format/json';
+import { parseSpec } from '@tsbk/core/repository/tablespace-spec';
+import { fetchBackup, type FetchRequest } from '@tsbk/core/restore/fetch';
+import {
+  mappingOfSpec,
+  parseTablespaceMapping,
+  type TablespaceMapping,
+} from '@tsbk/core/restore/plan-tablespaces';
+import { planRestore } from '@tsbk/core/restore/plan-restore';
+import {
+  parseTarget,
+  parseTargetAction,
+  parseTimelineChoice,
+  type RecoveryTarget,
+} from '@tsbk/core/restore/target';
+import type { CommandContext, Run } from '../command.ts';
+import { planJson, planText } from '../render/restore-plan.ts';
+import { restoredJson, restoredText } from '../render/restored.ts';
+
+/** `tsbk backup-fetch DEST NAME|LATEST` */
+export const runBackupFetch: Run = async (context) => {
+  const { signal, report, flags, out } = context;
+  const json = flags.on('json') === true;
+  const request = await requestOf(context);
+  await using repository = await openRepository(context.settings, { report });
+  if (flags.on('plan') === true) {
+    const plan = await planRestore(repository, request, { signal, report });
+    out(json ? planJson(plan) : planText(plan));
+    // A plan that cannot be carried out is an answer for people and a failure for scripts.
+    const [problem] = plan.problems;
+    if (problem !== undefined) throw problem;
+    return EXIT.ok;
+  }
+  const result = await fetchBackup(repository, request, { signal, report });
+  warnOfSecrets(context);
+  out(json ? restoredJson(result) : restoredText(result));
+  return EXIT.ok;
+};
+
+async function requestOf(context: CommandContext): Promise<FetchRequest> {
+  const { flags, config, positionals, cwd } = context;
+  const [destination = '', backup = ''] = positionals;
+  const own = flags.text('restore-command');
+  return {
+    backup,
+    destination: resolve(cwd, destination),
+    target: targetOf(context),
+    timeline: parseTimelineChoice(flags.text('target-timeline') ?? 'latest'),
+    action: parseTargetAction(flags.text('target-action') ?? 'promote'),
+    standby: flags.on('standby') ?? false,
+    restoreCommand: own ?? restoreCommandText(launcher(), context.settings).text,
+    writeRecoverySettings: flags.on('no-recovery-settings') !== true,
+    tablespaceMapping: await mappingOf(context),
+    segmentBytes: config.walSegmentBytes,
+    concurrency: Math.min(config.downloadConcurrency, config.lanes),
+    fsync: !config.tarDisableFsync,
+  };
+}
+
+function targetOf({ flags, environment }: CommandContext): RecoveryTarget {
+  const localZone = environment['TZ'] ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return parseTarget(
+    {
+      time: flags.text('target-time'),
+      lsn: flags.text('target-lsn'),
+      xid: flags.text('target-xid'),
+      name: flags.text('target-name'),
+      immediate: flags.on('target-immediate'),
+      exclusive: flags.on('target-exclusive'),
+    },
+    { localZone },
+  );
+}
+
+async function mappingOf({ flags, cwd }: CommandContext): Promise<readonly TablespaceMapping[]> {
+  const mapped = flags.all('tablespace-mapping').map(parseTablespaceMapping);
+  const file = flags.text('restore-spec');
+  if (file === undefined) return mapped;
+  const path = resolve(cwd, file);
+  try {
+    const value = parseJson(await readFile(path, 'utf8'), { what: path });
+    return [...mapped, ...mappingOfSpec(parseSpec(value, path))];
+  } catch (error) {
+    throw new TsbkError('usage', `cannot use --restore-spec ${path}: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** The command's own launcher: `bin/tsbk` beside the `dist` that this runs from. */
+function launcher(): string {
+  const here = fileURLToPath(import.meta.url);
+  const dist = here.lastIndexOf('/dist/');
+  return join(dist === -1 ? join(dirname(here), '../..') : here.slice(0, dist), 'bin/tsbk');
+}
+
+function warnOfSecrets({ settings, flags, report }: CommandContext): void {
+  if (flags.text('restore-command') !== undefined) return;
+  if (flags.on('no-recovery-settings') === true) return;
+  const { secrets } = restoreCommandText(launcher(), settings);
+  if (secrets.length === 0) return;
+  report({
+    kind: 'warning',
+    code: 'secrets-needed',
+    text: `the server needs ${secrets.join(', ')} in its environment or in ~/.tsbk.json of its user to fetch WAL`,
+  });
+}

@@ -1,0 +1,115 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { formatDuration } from '@tsbk/core/kernel/duration';
+import { messageOf, TsbkError } from '@tsbk/core/kernel/errors';
+import { EXIT } from '@tsbk/core/kernel/exit';
+import { formatInstant, instantToMs } from '@tsbk/core/kernel/instant';
+import { formatSize } from '@tsbk/core/kernel/size';
+import { pushBackup, type PushRequest, type PushResult } from '@tsbk/core/backup/push';
+import { openRepository, type OpenedRepository } from '@tsbk/core/engine/open-repository';
+import { openServer, type OpenedServer } from '@tsbk/core/engine/open-server';
+import { parseJson, stringifyJson, type JsonValue } from '@tsbk/core/format/json';
+import { inlineLanes } from '@tsbk/core/lanes/inline';
+import { BUILD } from '../build-info.ts';
+import type { CommandContext, Run } from '../command.ts';
+
+/** `tsbk backup-push`: a full base backup over the replication protocol. */
+export const runBackupPush: Run = async (context) => {
+  const { signal, report, config } = context;
+  const request = requestOf(context);
+  await using repository = await openRepository(context.settings, { report });
+  await using opened = await openServer({ environment: context.environment, report, signal });
+  requireDataDirectory(context.positionals[0], opened);
+  if (context.flags.on('plan') === true) {
+    context.out(planText(context, repository, opened));
+    return EXIT.ok;
+  }
+  const lanes = inlineLanes(repository, config.lanes);
+  const result = await pushBackup({ repository, lanes, ...opened }, request, { signal, report });
+  context.out(context.flags.on('json') === true ? jsonText(result) : resultText(result));
+  return EXIT.ok;
+};
+
+function requestOf({ flags, config }: CommandContext): PushRequest {
+  const checkpoint = flags.text('checkpoint') ?? 'fast';
+  if (checkpoint !== 'fast' && checkpoint !== 'spread') {
+    throw new TsbkError('usage', `--checkpoint must be fast or spread, not ${checkpoint}`);
+  }
+  const label = flags.text('label') ?? 'tsbk';
+  if (Buffer.byteLength(label) > 1024 || /[\r\n]/.test(label)) {
+    throw new TsbkError('usage', '--label must be one line of at most 1024 bytes');
+  }
+  const userData = userDataOf(flags.text('add-user-data')) ?? config.sentinelUserData;
+  return {
+    runId: randomUUID(),
+    hostname: hostname(),
+    toolVersion: BUILD.version,
+    label,
+    checkpoint,
+    verifyChecksums:
+      flags.on('no-verify') === true ? false : (flags.on('verify') ?? config.verifyChecksums),
+    maxRateBytes: config.turbo ? undefined : config.diskRateBytes,
+    permanent: flags.on('permanent') ?? false,
+    ...(userData === undefined ? {} : { userData }),
+    partBytesMax: config.tarBytes,
+    walTimeoutMs: config.walTimeoutMs,
+  };
+}
+
+function userDataOf(text: string | undefined): JsonValue | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return parseJson(text, { what: '--add-user-data' });
+  } catch (error) {
+    throw new TsbkError('usage', `--add-user-data must be JSON: ${messageOf(error)}`, {
+      hint: `For a text, quote it twice: --add-user-data '"before upgrade"'`,
+    });
+  }
+}
+
+/** WAL-G's argument is accepted where it names the directory of the server that is backed up. */
+function requireDataDirectory(given: string | undefined, { server }: OpenedServer): void {
+  const actual = server.identity.dataDirectory;
+  if (given === undefined || actual === undefined) return;
+  const trimmed = (path: string): string => path.replace(/(?<=.)\/+$/, '');
+  if (trimmed(given) === trimmed(actual)) return;
+  throw new TsbkError('usage', `the server's data directory is ${actual}, not ${given}`, {
+    hint: 'Leave the argument out, or connect to the server of that directory (PGHOST, PGPORT).',
+  });
+}
+
+function planText(
+  { config }: CommandContext,
+  repository: OpenedRepository,
+  { server }: OpenedServer,
+): string {
+  const { identity } = server;
+  const version = `${Math.floor(identity.versionNumber / 10_000)}.${identity.versionNumber % 10_000}`;
+  return [
+    `would take a full backup of PostgreSQL ${version}, system identifier ${identity.systemId}`,
+    `from ${identity.inRecovery ? 'a standby' : 'a primary'}, into ${repository.store.url}`,
+    `as ${repository.writeCodec.name}, encryption ${repository.cipher.name}, ${config.lanes} parts at once`,
+    '',
+  ].join('\n');
+}
+
+function resultText(result: PushResult): string {
+  const ms = instantToMs(result.finishTime) - instantToMs(result.startTime);
+  const ratio = (result.plainBytes / Math.max(1, result.storedBytes)).toFixed(1);
+  return [
+    `backup    ${result.name}`,
+    `size      ${formatSize(result.plainBytes)} in ${result.files} files, stored ${formatSize(result.storedBytes)} in ${result.parts} parts (${ratio}:1)`,
+    `WAL       ${result.startLsn} to ${result.stopLsn} on timeline ${result.timeline}, archived`,
+    `took      ${formatDuration(ms)}`,
+    '',
+  ].join('\n');
+}
+
+function jsonText(result: PushResult): string {
+  const { startTime, finishTime, ...plain } = result;
+  return `${stringifyJson({
+    ...plain,
+    startTime: formatInstant(startTime),
+    finishTime: formatInstant(finishTime),
+  })}\n`;
+}

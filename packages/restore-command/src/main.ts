@@ -1,0 +1,53 @@
+import { commandProcess, UNFINISHED } from '@tsbk/core/engine/command-process';
+import { describeError } from '@tsbk/core/engine/describe-error';
+import { loadRunSettings } from '@tsbk/core/engine/load-run-settings';
+import { parseArgv } from '@tsbk/core/settings/argv';
+import { cannotKnowExit, runArchiveGet } from './run.ts';
+
+process.exitCode = UNFINISHED;
+
+const HELP = `tsbk-archive-get NAME DESTINATION
+
+Fetches one WAL file from the repository, whole and verified. For postgresql.conf:
+
+  restore_command = 'tsbk-archive-get %f %p'
+
+Exit codes: 0 the file is in place; 1 it is proven that the repository does not have it; 200 that
+cannot be known now, recovery must not go on (75 instead when standby.signal exists).
+Settings come from the environment and the settings file: see docs/settings.md.
+`;
+
+const log = (line: string): void => {
+  process.stderr.write(`tsbk-archive-get: ${line}\n`);
+};
+
+async function main(): Promise<number> {
+  const dataDir = process.cwd();
+  const unknown = cannotKnowExit(dataDir);
+  using command = commandProcess(process.argv.slice(2), unknown);
+  try {
+    const argv = parseArgv(command.args, []);
+    if (argv.help) {
+      process.stdout.write(HELP);
+      return unknown;
+    }
+    const settings = await loadRunSettings({
+      env: process.env,
+      flags: argv.settings,
+      command: 'archive-get',
+    });
+    for (const { text } of settings.warnings) log(`warning: ${text}`);
+    return await runArchiveGet({
+      positionals: argv.positionals,
+      settings,
+      dataDir,
+      log,
+      signal: command.signal,
+    });
+  } catch (error) {
+    for (const line of describeError(error)) log(line);
+    return unknown;
+  }
+}
+
+process.exitCode = await main();
