@@ -253,6 +253,14 @@ describe('the end of an upload (C7)', () => {
     }
   }
 
+  it('that something else acknowledges is not the end', async () => {
+    await using at = await onModel();
+    const fault = { kind: 'foreign-page', status: 200 } as const;
+    at.model.addRule({ operation: 'CompleteMultipartUpload', fault });
+    assert.equal(await uploadWhole(patient(at.store), 'a', true), 'stored');
+    assert.deepEqual(await contentOf(at.store, 'a'), whole);
+  });
+
   it('that cannot be looked at first is looked at again', async () => {
     await using at = await onModel();
     const fault = { kind: 'status', status: 503, code: 'SlowDown' } as const;

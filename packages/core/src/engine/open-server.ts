@@ -2,7 +2,11 @@ import { isTsbkError, TsbkError } from '../kernel/errors.ts';
 import type { BackupServer, ServerIdentity } from '../ports/backup-server.ts';
 import type { BackupSource } from '../ports/backup-source.ts';
 import type { Report } from '../ports/report.ts';
-import type { ConnectionSettings } from '../postgres/connection-settings.ts';
+import {
+  onlyHost,
+  type ConnectionSettings,
+  type HostSettings,
+} from '../postgres/connection-settings.ts';
 import { identifySystem } from '../postgres/identify-system.ts';
 import { loadConnection } from '../postgres/load-connection.ts';
 import { protocolSource } from '../postgres/protocol-source.ts';
@@ -35,9 +39,13 @@ export async function openServer(request: ServerRequest): Promise<OpenedServer> 
   const session = await openOptionalSession(connection, { signal, report });
   try {
     const facts = session === undefined ? undefined : await readServerFacts(session);
-    const identity = await readIdentity(connection, facts, signal);
+    const { identity, host } = await readIdentity(
+      session === undefined ? connection : onlyHost(connection, session.host),
+      facts,
+      signal,
+    );
     return {
-      source: protocolSource(connection, report),
+      source: protocolSource(onlyHost(connection, host), report),
       server: {
         identity,
         switchWal: () => switchWal(session, facts),
@@ -73,7 +81,7 @@ async function readIdentity(
   connection: ConnectionSettings,
   facts: ServerFacts | undefined,
   signal: AbortSignal,
-): Promise<ServerIdentity> {
+): Promise<{ readonly identity: ServerIdentity; readonly host: HostSettings }> {
   await using session = await openReplicationSession(connection, { signal });
   const { systemId } = await identifySystem(session);
   if (facts?.systemId !== undefined && facts.systemId !== systemId) {
@@ -83,14 +91,15 @@ async function readIdentity(
   }
   const segmentBytes = sizeOf(await session.show('wal_segment_size'));
   const mode = Number.parseInt(await session.show('data_directory_mode'), 8);
-  return {
+  const identity = {
     systemId,
     versionNumber: session.version.number,
     segmentBytes,
-    inRecovery: facts?.inRecovery ?? session.parameters.get('in_hot_standby') === 'on',
+    inRecovery: facts?.inRecovery ?? (await session.show('transaction_read_only')) === 'on',
     dataDirectoryMode: mode,
     dataDirectory: facts?.dataDirectory,
   };
+  return { identity, host: session.host };
 }
 
 const UNITS: Readonly<Record<string, number>> = { B: 1, kB: 1024, MB: 1024 ** 2, GB: 1024 ** 3 };

@@ -7,6 +7,7 @@ import type { LoadedSettings } from '../settings/load.ts';
 import type { Config } from '../settings/table.ts';
 import { parseFailpoint, withFailpoint } from '../storage/failpoints.ts';
 import { retrying } from '../storage/retrying.ts';
+import { throttled } from '../storage/throttled.ts';
 import { systemClock } from './clock.ts';
 
 const RETRY_FIRST_MS = 100;
@@ -20,7 +21,7 @@ export async function openStore(
   { config }: LoadedSettings,
   options: { readonly report: Report; readonly retryBudgetMs?: number },
 ): Promise<BlobStore> {
-  const store = withFault(await bareStore(config), config.failpoint);
+  const store = withLimit(withFault(await bareStore(config), config.failpoint), config);
   return retrying(store, {
     attempts: config.s3MaxRetries + 1,
     budgetMs: options.retryBudgetMs ?? config.retryBudgetMs,
@@ -30,6 +31,11 @@ export async function openStore(
     random: Math.random,
     report: options.report,
   });
+}
+
+function withLimit(store: BlobStore, { networkRateBytes, turbo }: Config): BlobStore {
+  if (networkRateBytes === undefined || turbo) return store;
+  return throttled(store, { bytesPerSecond: networkRateBytes, clock: systemClock });
 }
 
 /** For tests of what a crash leaves behind; see `storage/failpoints.ts`. */

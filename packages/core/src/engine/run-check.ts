@@ -1,6 +1,6 @@
 import { isTsbkError } from '../kernel/errors.ts';
 import type { Report } from '../ports/report.ts';
-import type { ConnectionSettings } from '../postgres/connection-settings.ts';
+import { onlyHost, type ConnectionSettings } from '../postgres/connection-settings.ts';
 import { describeArchiver } from '../postgres/describe-archiver.ts';
 import { identifySystem } from '../postgres/identify-system.ts';
 import { loadConnection } from '../postgres/load-connection.ts';
@@ -25,9 +25,6 @@ interface CheckRequest {
   readonly report: Report;
 }
 
-/** How long a segment may take from its switch to the repository. */
-const ARCHIVE_TIMEOUT_MS = 60_000;
-
 /** Everything that `tsbk check` looks at, in the order in which a person would. */
 export async function runCheck(request: CheckRequest): Promise<Finding[]> {
   const { repository, signal, report, settings } = request;
@@ -42,11 +39,12 @@ export async function runCheck(request: CheckRequest): Promise<Finding[]> {
   await using session = await trySession(connection, findings, signal);
   const facts = session === undefined ? undefined : await readServerFacts(session);
   if (facts !== undefined) findings.push(...checkServer(facts));
-  findings.push(...(await checkReplication(connection, repository, { signal, storeWorks })));
+  const same = session === undefined ? connection : onlyHost(connection, session.host);
+  findings.push(...(await checkReplication(same, repository, { signal, storeWorks })));
   if (session !== undefined && facts !== undefined && storeWorks && archives(facts)) {
     report({ kind: 'phase', phase: 'archive', text: 'waiting for a segment to be archived' });
     const server = archivingServer(session, facts);
-    const options = { signal, timeoutMs: ARCHIVE_TIMEOUT_MS };
+    const options = { signal, timeoutMs: settings.config.checkTimeoutMs };
     findings.push(...(await checkArchivedSegment(repository, server, options)));
   }
   findings.push(...(await checkSecretFiles(secretFiles(settings, connection))));

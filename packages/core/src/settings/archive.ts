@@ -18,6 +18,13 @@ export const ARCHIVE_SETTINGS = {
     commands: ['archive-get'],
     doc: 'How long archive-get waits out a store that does not answer before it stops recovery.',
   }),
+  checkTimeoutMs: setting({
+    env: ['TSBK_CHECK_TIMEOUT'],
+    kind: duration(1000),
+    default: 60_000,
+    commands: ['check'],
+    doc: 'How long `tsbk check` waits for the segment it has the server archive.',
+  }),
   preventWalOverwrite: setting({
     env: ['TSBK_PREVENT_WAL_OVERWRITE', 'WALG_PREVENT_WAL_OVERWRITE'],
     kind: boolean,

@@ -62,11 +62,4 @@ export const BACKUP_SETTINGS = {
     commands: ['backup-push'],
     doc: 'How long backup-push waits for its WAL to arrive in the archive before it gives up.',
   }),
-  aliveCheckIntervalMs: setting({
-    env: ['TSBK_ALIVE_CHECK_INTERVAL', 'WALG_ALIVE_CHECK_INTERVAL'],
-    kind: durationOrNoLimit(1000),
-    default: 60_000,
-    commands: ['backup-push'],
-    doc: 'How often a server that sends nothing is asked whether it is still there.',
-  }),
 };

@@ -42,6 +42,7 @@ const ALWAYS = 'tsbk always writes what a restore can use';
 
 /** WAL-G settings without which the result is right all the same, and why. */
 export const IGNORED_NAMES: ReadonlyMap<string, string> = mapOf({
+  WALG_ALIVE_CHECK_INTERVAL: 'a session that is gone is noticed by itself',
   WALG_DOWNLOAD_FILE_RETRIES: 'TSBK_RETRY_BUDGET decides how long is tried',
   WALG_UPLOAD_QUEUE: SPEED,
   TOTAL_BG_UPLOADED_LIMIT: SPEED,
