@@ -5,7 +5,7 @@
  *   node scripts/build.ts
  */
 import { execFileSync } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 
@@ -38,8 +38,8 @@ function version(): string {
 }
 
 async function bundle(folder: string, command: string): Promise<void> {
-  const outdir = join(ROOT, 'packages', folder, 'dist');
-  rmSync(outdir, { recursive: true, force: true });
+  const dist = join(ROOT, 'packages', folder, 'dist');
+  const outdir = `${dist}-${process.pid}`;
   await build({
     entryPoints: { [command]: join(ROOT, 'packages', folder, 'src/main.ts') },
     outdir,
@@ -52,12 +52,17 @@ async function bundle(folder: string, command: string): Promise<void> {
     target: 'node20',
     sourcemap: 'linked',
     // Native addons cannot be bundled; `lz4-napi` is a dependency of each command's package, and
-    // `pg-native` is never loaded.
-    external: ['lz4-napi', 'pg-native'],
+    // `pg-native` and `pg-cloudflare` are never loaded.
+    external: ['lz4-napi', 'pg-native', 'pg-cloudflare'],
     banner: { js: BANNER },
     define: { __TSBK_VERSION__: JSON.stringify(version()) },
     logLevel: 'warning',
   });
+  // A server may be running the old one just now: it is gone for a moment only.
+  const old = `${dist}-old-${process.pid}`;
+  if (existsSync(dist)) renameSync(dist, old);
+  renameSync(outdir, dist);
+  rmSync(old, { recursive: true, force: true });
 }
 
 for (const { folder, command } of COMMANDS) await bundle(folder, command);
