@@ -82,6 +82,8 @@ export interface StartFromOptions {
   readonly timeoutMs?: number;
   /** Leave the data directory when the server is closed. */
   readonly keep?: boolean;
+  /** What `query` and the wait connect to, where there is no `postgres`. */
+  readonly database?: string;
 }
 
 /**
@@ -98,6 +100,7 @@ export async function startFrom(dataDir: string, options: StartFromOptions): Pro
     waitFor: options.waitFor,
     timeoutMs: options.timeoutMs,
     keep: options.keep,
+    database: options.database,
   });
 }
 

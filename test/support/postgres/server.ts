@@ -50,6 +50,7 @@ export interface ServerOptions {
   readonly waitFor?: 'connections' | 'end-of-recovery' | undefined;
   readonly timeoutMs?: number | undefined;
   readonly keep?: boolean | undefined;
+  readonly database?: string | undefined;
 }
 
 /** Starts a server on a directory that belongs to the server's user, and waits until it is up. */
@@ -130,7 +131,7 @@ class RunningServer implements Server {
       host: this.socketDir,
       port: this.port,
       user: this.user,
-      database: 'postgres',
+      database: this.#options.database ?? 'postgres',
       ...config,
     });
     // A server that stops ends its sessions; the next query says so, nobody else needs to hear it.
