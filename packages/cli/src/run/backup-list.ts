@@ -1,10 +1,12 @@
 import { EXIT } from '@tsbk/core/kernel/exit';
-import { formatInstant } from '@tsbk/core/kernel/instant';
+import { formatInstant, type Instant } from '@tsbk/core/kernel/instant';
 import { formatLsn } from '@tsbk/core/kernel/lsn';
 import { parseBackupName } from '@tsbk/core/kernel/backup-name';
 import { openRepository } from '@tsbk/core/engine/open-repository';
-import { stringifyJson, type JsonObject } from '@tsbk/core/format/json';
+import { stringifyJson, type JsonObject, type JsonValue } from '@tsbk/core/format/json';
 import { indentJson } from '../render/indent-json.ts';
+import { factsOf } from '@tsbk/core/repository/backup-facts';
+import { DATE_FORMAT_HINT } from '@tsbk/core/repository/sentinel';
 import { readCatalog, startTimeOf, type BackupSummary } from '@tsbk/core/repository/catalog';
 import type { CommandContext, Run } from '../command.ts';
 import { renderTable } from '../render/table.ts';
@@ -60,20 +62,19 @@ function plainCells(backup: BackupSummary): string[] {
   return [backup.name, modified, segmentOf(backup), STORAGE_NAME];
 }
 
-function detailCells({ metadata, sentinel }: BackupSummary): string[] {
-  const start = metadata?.startTime ?? sentinel.startTime;
-  const finish = metadata?.finishTime ?? sentinel.finishTime;
-  const startLsn = metadata?.startLsn ?? sentinel.startLsn;
-  const finishLsn = metadata?.finishLsn ?? sentinel.stopLsn;
+function detailCells(backup: BackupSummary): string[] {
+  const facts = factsOf(backup);
+  const text = <T>(value: T | undefined, format: (value: T) => string): string =>
+    value === undefined ? '-' : format(value);
   return [
-    start === undefined ? '-' : formatInstant(start),
-    finish === undefined ? '-' : formatInstant(finish),
-    metadata?.hostname ?? '-',
-    metadata?.dataDir ?? '-',
-    String(metadata?.pgVersion ?? sentinel.pgVersion ?? '-'),
-    startLsn === undefined ? '-' : formatLsn(startLsn),
-    finishLsn === undefined ? '-' : formatLsn(finishLsn),
-    String(metadata?.permanent ?? false),
+    text(facts.startTime, formatInstant),
+    text(facts.finishTime, formatInstant),
+    text(facts.hostname, String),
+    text(facts.dataDir, String),
+    text(facts.pgVersion, String),
+    text(facts.startLsn, formatLsn),
+    text(facts.finishLsn, formatLsn),
+    String(facts.permanent),
   ];
 }
 
@@ -96,24 +97,29 @@ function plainObject(backup: BackupSummary): JsonObject {
   };
 }
 
-/** The keys of `metadata.json`, in WAL-G's order. */
-function detailObject({ metadata, sentinel }: BackupSummary): JsonObject {
-  const time = (instant: Parameters<typeof formatInstant>[0] | undefined): string =>
-    instant === undefined ? '0001-01-01T00:00:00Z' : formatInstant(instant);
+/** Go's zero time, which WAL-G prints for a time it does not know. */
+const ZERO_TIME = '0001-01-01T00:00:00Z';
+
+/** The keys of `metadata.json`, in WAL-G's order, with Go's zero for what is not known. */
+function detailObject(backup: BackupSummary): JsonObject {
+  const facts = factsOf(backup);
+  const or = (value: JsonValue | undefined, zero: JsonValue): JsonValue => value ?? zero;
+  const time = (instant: Instant | undefined): string =>
+    instant === undefined ? ZERO_TIME : formatInstant(instant);
   return {
-    start_time: time(metadata?.startTime ?? sentinel.startTime),
-    finish_time: time(metadata?.finishTime ?? sentinel.finishTime),
-    date_fmt: '%Y-%m-%dT%H:%M:%S.%fZ',
-    hostname: metadata?.hostname ?? '',
-    data_dir: metadata?.dataDir ?? '',
-    pg_version: metadata?.pgVersion ?? sentinel.pgVersion ?? 0,
-    start_lsn: metadata?.startLsn ?? sentinel.startLsn ?? 0,
-    finish_lsn: metadata?.finishLsn ?? sentinel.stopLsn ?? 0,
-    is_permanent: metadata?.permanent ?? false,
-    system_identifier: metadata?.systemId ?? sentinel.systemId ?? null,
-    uncompressed_size: metadata?.plainBytes ?? sentinel.plainBytes ?? 0,
-    compressed_size: metadata?.storedBytes ?? sentinel.storedBytes ?? 0,
-    ...(metadata?.userData === undefined ? {} : { user_data: metadata.userData }),
+    start_time: time(facts.startTime),
+    finish_time: time(facts.finishTime),
+    date_fmt: DATE_FORMAT_HINT,
+    hostname: or(facts.hostname, ''),
+    data_dir: or(facts.dataDir, ''),
+    pg_version: or(facts.pgVersion, 0),
+    start_lsn: or(facts.startLsn, 0),
+    finish_lsn: or(facts.finishLsn, 0),
+    is_permanent: facts.permanent,
+    system_identifier: or(facts.systemId, null),
+    uncompressed_size: or(facts.plainBytes, 0),
+    compressed_size: or(facts.storedBytes, 0),
+    ...(facts.userData === undefined ? {} : { user_data: facts.userData }),
   };
 }
 

@@ -30,7 +30,8 @@ export const runBackupPush: Run = async (context) => {
   return EXIT.ok;
 };
 
-function requestOf({ flags, config }: CommandContext): PushRequest {
+function requestOf(context: CommandContext): PushRequest {
+  const { flags, config } = context;
   const checkpoint = flags.text('checkpoint') ?? 'fast';
   if (checkpoint !== 'fast' && checkpoint !== 'spread') {
     throw new TsbkError('usage', `--checkpoint must be fast or spread, not ${checkpoint}`);
@@ -46,14 +47,18 @@ function requestOf({ flags, config }: CommandContext): PushRequest {
     toolVersion: BUILD.version,
     label,
     checkpoint,
-    verifyChecksums:
-      flags.on('no-verify') === true ? false : (flags.on('verify') ?? config.verifyChecksums),
+    verifyChecksums: verifiesChecksums(context),
     maxRateBytes: config.turbo ? undefined : config.diskRateBytes,
     permanent: flags.on('permanent') ?? false,
     ...(userData === undefined ? {} : { userData }),
     partBytesMax: config.tarBytes,
     walTimeoutMs: config.walTimeoutMs,
   };
+}
+
+function verifiesChecksums({ flags, config }: CommandContext): boolean {
+  if (flags.on('no-verify') === true) return false;
+  return flags.on('verify') ?? config.verifyChecksums;
 }
 
 function userDataOf(text: string | undefined): JsonValue | undefined {

@@ -1,12 +1,14 @@
 import { EXIT } from '@tsbk/core/kernel/exit';
-import { formatInstant, type Instant } from '@tsbk/core/kernel/instant';
-import { formatLsn, type Lsn } from '@tsbk/core/kernel/lsn';
+import { formatInstant } from '@tsbk/core/kernel/instant';
+import { formatLsn } from '@tsbk/core/kernel/lsn';
 import { formatSize } from '@tsbk/core/kernel/size';
 import { openRepository } from '@tsbk/core/engine/open-repository';
-import { stringifyJson, type JsonObject } from '@tsbk/core/format/json';
+import { stringifyJson, type JsonObject, type JsonValue } from '@tsbk/core/format/json';
+import { factsOf, type BackupFacts } from '@tsbk/core/repository/backup-facts';
 import { readBackup, type BackupDetail } from '@tsbk/core/repository/catalog';
 import { newestBackup } from '@tsbk/core/repository/newest-backup';
 import { missingWal, walOfBackup } from '@tsbk/core/repository/wal-of-backup';
+import type { TablespaceEntry } from '@tsbk/core/repository/tablespace-spec';
 import type { Run } from '../command.ts';
 import { indentJson } from '../render/indent-json.ts';
 
@@ -34,52 +36,72 @@ interface Shown {
 }
 
 function asText({ backup, segments, missing }: Shown): string {
-  const { metadata, sentinel, side } = backup;
-  const lines: [string, string][] = [
+  const facts = factsOf(backup);
+  const lines: (readonly [string, string])[] = [
     ['name', backup.name],
     ['kind', kindOf(backup)],
-    ['started', time(metadata?.startTime ?? sentinel.startTime)],
-    ['finished', time(metadata?.finishTime ?? sentinel.finishTime)],
-    ['permanent', metadata?.permanent === true ? 'yes' : 'no'],
-    ['server', `${version(sentinel.pgVersion)}, system identifier ${sentinel.systemId ?? '-'}`],
-    ['from', `${metadata?.hostname ?? '-'}:${metadata?.dataDir ?? '-'}`],
-    ['WAL', `${lsn(sentinel.startLsn)} to ${lsn(sentinel.stopLsn)}, ${walText(segments, missing)}`],
-    ['size', `${size(sentinel.plainBytes)}, stored ${size(sentinel.storedBytes)}`],
+    ['started', show(facts.startTime, formatInstant)],
+    ['finished', show(facts.finishTime, formatInstant)],
+    ['permanent', facts.permanent ? 'yes' : 'no'],
+    ['server', `${version(facts.pgVersion)}, system identifier ${show(facts.systemId, String)}`],
+    ['from', `${show(facts.hostname, String)}:${show(facts.dataDir, String)}`],
+    ['WAL', `${range(facts)}, ${walText(segments, missing)}`],
+    [
+      'size',
+      `${show(facts.plainBytes, formatSize)}, stored ${show(facts.storedBytes, formatSize)}`,
+    ],
     ['tars', String(backup.tars.length)],
-    ['made by', side?.tool ?? 'wal-g'],
+    ['made by', madeBy(backup)],
+    ...tablespacesOf(backup).map(({ oid, location }) => [`tablespace ${oid}`, location] as const),
+    ['user data', show(facts.userData, (value) => stringifyJson(value))],
   ];
-  for (const { oid, location } of sentinel.tablespaces?.tablespaces ?? []) {
-    lines.push([`tablespace ${oid}`, location]);
-  }
-  if (sentinel.userData !== undefined) lines.push(['user data', stringifyJson(sentinel.userData)]);
   const width = Math.max(...lines.map(([label]) => label.length));
   return lines.map(([label, value]) => `${label.padEnd(width)}  ${value}`).join('\n');
 }
 
 /** 64-bit integers are texts here, so that every reader of JSON keeps them whole. */
 function asJson({ backup, segments, missing }: Shown): JsonObject {
-  const { metadata, sentinel, side } = backup;
+  const facts = factsOf(backup);
+  const orNull = <T>(value: T | undefined, convert: (value: T) => JsonValue): JsonValue =>
+    value === undefined ? null : convert(value);
+  const same = <T extends JsonValue>(value: T): T => value;
   return {
     name: backup.name,
     kind: kindOf(backup),
-    start_time: time(metadata?.startTime ?? sentinel.startTime),
-    finish_time: time(metadata?.finishTime ?? sentinel.finishTime),
-    permanent: metadata?.permanent ?? false,
-    pg_version: sentinel.pgVersion ?? null,
-    system_identifier: sentinel.systemId === undefined ? null : String(sentinel.systemId),
-    hostname: metadata?.hostname ?? null,
-    data_dir: metadata?.dataDir ?? null,
-    start_lsn: lsn(sentinel.startLsn),
-    stop_lsn: lsn(sentinel.stopLsn),
+    start_time: orNull(facts.startTime, formatInstant),
+    finish_time: orNull(facts.finishTime, formatInstant),
+    permanent: facts.permanent,
+    pg_version: orNull(facts.pgVersion, same),
+    system_identifier: orNull(facts.systemId, String),
+    hostname: orNull(facts.hostname, same),
+    data_dir: orNull(facts.dataDir, same),
+    start_lsn: orNull(facts.startLsn, formatLsn),
+    stop_lsn: orNull(facts.finishLsn, formatLsn),
     wal_segments: segments,
     wal_missing: missing,
-    plain_bytes: sentinel.plainBytes ?? null,
-    stored_bytes: sentinel.storedBytes ?? null,
-    tablespaces: (sentinel.tablespaces?.tablespaces ?? []).map((entry) => ({ ...entry })),
-    user_data: sentinel.userData ?? null,
-    made_by: side?.tool ?? 'wal-g',
+    plain_bytes: orNull(facts.plainBytes, same),
+    stored_bytes: orNull(facts.storedBytes, same),
+    tablespaces: tablespacesOf(backup).map((entry) => ({ ...entry })),
+    user_data: orNull(facts.userData, same),
+    made_by: madeBy(backup),
     objects: backup.tars.map(({ key, bytes }) => ({ key, bytes })),
   };
+}
+
+function show<T>(value: T | undefined, format: (value: T) => string): string {
+  return value === undefined ? '-' : format(value);
+}
+
+function range({ startLsn, finishLsn }: BackupFacts): string {
+  return `${show(startLsn, formatLsn)} to ${show(finishLsn, formatLsn)}`;
+}
+
+function madeBy({ side }: BackupDetail): string {
+  return side?.tool ?? 'wal-g';
+}
+
+function tablespacesOf({ sentinel }: BackupDetail): readonly TablespaceEntry[] {
+  return sentinel.tablespaces?.tablespaces ?? [];
 }
 
 function walText(segments: readonly string[], missing: readonly string[]): string {
@@ -98,16 +120,4 @@ function kindOf({ sentinel }: BackupDetail): string {
 function version(number: number | undefined): string {
   if (number === undefined) return 'PostgreSQL';
   return `PostgreSQL ${Math.floor(number / 10_000)}.${number % 10_000}`;
-}
-
-function time(instant: Instant | undefined): string {
-  return instant === undefined ? '-' : formatInstant(instant);
-}
-
-function lsn(value: Lsn | undefined): string {
-  return value === undefined ? '-' : formatLsn(value);
-}
-
-function size(bytes: number | undefined): string {
-  return bytes === undefined ? '-' : formatSize(bytes);
 }

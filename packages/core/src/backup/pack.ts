@@ -53,7 +53,7 @@ export function packer(options: PackOptions): Packer {
   const close = async (part: OpenPart): Promise<void> => {
     open.splice(open.indexOf(part), 1);
     closed.push(part.done);
-    await part.pipe.write(endOfArchive());
+    await write(part, endOfArchive());
     part.pipe.end();
   };
   const partFor = async (bytes: number): Promise<OpenPart> => {
@@ -75,10 +75,10 @@ export function packer(options: PackOptions): Packer {
       const part = await partFor(member.bytes);
       part.names.push(tarNameOf(member));
       part.payloadBytes += member.bytes;
-      await part.pipe.write(encodeHeader(tarHeaderOf(member)));
-      for await (const chunk of body) await part.pipe.write(chunk);
+      await write(part, encodeHeader(tarHeaderOf(member)));
+      for await (const chunk of body) await write(part, chunk);
       const pad = padding(member.bytes);
-      if (pad.length > 0) await part.pipe.write(pad);
+      if (pad.length > 0) await write(part, pad);
     },
     finish: async () => {
       // Closing takes a part out of the list.
@@ -92,6 +92,16 @@ export function packer(options: PackOptions): Packer {
   };
 }
 
+/** A lane that has failed leaves its channel first and says why a moment later: that is awaited. */
+async function write(part: OpenPart, chunk: Uint8Array): Promise<void> {
+  try {
+    await part.pipe.write(chunk);
+  } catch (error) {
+    await part.done;
+    throw error;
+  }
+}
+
 function openPart({ backup, lanes, bufferBytes, signal }: PackOptions, number: number): OpenPart {
   const names: string[] = [];
   const pipe = channel(bufferBytes, signal);
@@ -99,7 +109,7 @@ function openPart({ backup, lanes, bufferBytes, signal }: PackOptions, number: n
   const done = lanes
     .write({ key, source: pipe.source }, { signal })
     .then((receipt) => ({ receipt, names }));
-  // A lane that fails makes the next `write` reject; its reason must be what surfaces.
+  // A lane that fails makes the next `write` reject, which then asks for the reason.
   done.catch((error: unknown) => pipe.fail(error));
   return { names, pipe, done, payloadBytes: 0 };
 }

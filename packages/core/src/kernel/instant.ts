@@ -44,7 +44,7 @@ export function formatInstant(instant: Instant): string {
 
 /** Rounded up to a whole microsecond, as WAL-G rounds the times of `metadata.json`. */
 export function ceilToMicrosecond(instant: Instant): Instant {
-  return (-floorDiv(-instant, 1000n) * 1000n) as Instant;
+  return (floorDiv(instant + 999n, 1000n) * 1000n) as Instant;
 }
 
 function floorDiv(value: bigint, divisor: bigint): bigint {

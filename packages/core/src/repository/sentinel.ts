@@ -1,5 +1,5 @@
-import type { Instant } from '../kernel/instant.ts';
-import { formatInstant, parseInstant } from '../kernel/instant.ts';
+import { TsbkError } from '../kernel/errors.ts';
+import { formatInstant, parseInstant, type Instant } from '../kernel/instant.ts';
 import { toLsn, type Lsn } from '../kernel/lsn.ts';
 import { toSystemId, type SystemId } from '../kernel/system-id.ts';
 import { stringifyJson, type JsonObject, type JsonValue } from '../format/json.ts';
@@ -127,7 +127,12 @@ function deltaLink(o: JsonObject, what: string): DeltaLink | undefined {
   const parentLsn = lsn(o, 'DeltaLSN', what) ?? lsn(o, 'DeltaFromLSN', what);
   const fullName = optionalString(o, 'DeltaFullName', what);
   const count = optionalInteger(o, 'DeltaCount', what);
-  if (from === undefined || parentLsn === undefined) return undefined;
+  if ([from, parentLsn, fullName, count].every((field) => field === undefined)) return undefined;
+  // Taken for a full backup, a delta would restore to a directory with most files missing.
+  if (from === undefined || parentLsn === undefined) {
+    const lacks = from === undefined ? 'DeltaFrom' : 'DeltaLSN';
+    throw new TsbkError('record-invalid', `${what} is of a delta and has no ${lacks}`);
+  }
   return { from, lsn: parentLsn, fullName: fullName ?? from, count: count ?? 1 };
 }
 

@@ -1,5 +1,5 @@
 import { TsbkError } from '../kernel/errors.ts';
-import type { JsonValue } from '../format/json.ts';
+import { stringifyJson, type JsonValue } from '../format/json.ts';
 import { asObject, optionalField, optionalString } from '../format/json-fields.ts';
 
 /** WAL-G's record of tablespaces (`Spec` in the sentinel, also its `--restore-spec` file). */
@@ -25,7 +25,7 @@ export function parseSpec(value: JsonValue, what: string): TablespaceSpec {
     basePrefix: optionalString(o, 'base_prefix', what) ?? '',
     tablespaces: names.map((name: JsonValue) => {
       if (typeof name !== 'string' || !/^\d+$/.test(name)) {
-        throw invalid(what, `a tablespace is named ${JSON.stringify(String(name))}`);
+        throw invalid(what, `a tablespace is named ${stringifyJson(name)}`);
       }
       const entry = asObject(optionalField(o, name) ?? null, `${what}, tablespace ${name}`);
       const location = optionalString(entry, 'loc', what);

@@ -24,69 +24,79 @@ type State = { kind: 'open' } | { kind: 'ended' } | { kind: 'failed'; error: unk
 
 /** Makes a channel; see `Channel`. */
 export function channel(maxBytes: number, signal: AbortSignal): Channel {
-  const chunks: Uint8Array[] = [];
-  let buffered = 0;
-  let state: State = { kind: 'open' };
-  let readerLeft: Error | undefined;
-  let wakeReader: (() => void) | undefined;
-  let wakeWriter: (() => void) | undefined;
-
-  const wake = (): void => {
-    wakeReader?.();
-    wakeWriter?.();
-  };
-  const onAbort = (): void => {
-    state = { kind: 'failed', error: signal.reason };
-    wake();
-  };
+  const pipe = new Pipe(maxBytes);
+  const onAbort = (): void => pipe.close({ kind: 'failed', error: signal.reason });
   if (signal.aborted) onAbort();
   else signal.addEventListener('abort', onAbort, { once: true });
+  return {
+    buffered: () => pipe.bufferedBytes,
+    write: (chunk) => pipe.write(chunk),
+    end: () => pipe.close({ kind: 'ended' }),
+    fail: (error) => pipe.close({ kind: 'failed', error }),
+    source: pipe.read(() => signal.removeEventListener('abort', onAbort)),
+  };
+}
 
-  async function* read(): ByteSource {
-    try {
-      for (;;) {
-        if (state.kind === 'failed') throw state.error;
-        const chunk = chunks.shift();
-        if (chunk !== undefined) {
-          buffered -= chunk.length;
-          wakeWriter?.();
-          yield chunk;
-        } else if (state.kind === 'ended') {
-          return;
-        } else {
-          await new Promise<void>((resolve) => (wakeReader = resolve));
-          wakeReader = undefined;
-        }
-      }
-    } finally {
-      signal.removeEventListener('abort', onAbort);
-      readerLeft = new Error('the reader of this channel has left');
-      chunks.length = 0;
-      wakeWriter?.();
+/** At most one writer and one reader wait at a time; each change wakes both. */
+class Pipe {
+  bufferedBytes = 0;
+  readonly #maxBytes: number;
+  readonly #chunks: Uint8Array[] = [];
+  readonly #waiting = new Set<() => void>();
+  #state: State = { kind: 'open' };
+  #readerLeft = false;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    if (this.#state.kind === 'failed') throw this.#state.error;
+    if (this.#readerLeft) throw new Error('the reader of this channel has left');
+    this.#chunks.push(chunk);
+    this.bufferedBytes += chunk.length;
+    this.#wake();
+    while (
+      this.bufferedBytes > this.#maxBytes &&
+      this.#state.kind === 'open' &&
+      !this.#readerLeft
+    ) {
+      await this.#change();
     }
   }
 
-  return {
-    buffered: () => buffered,
-    write: async (chunk) => {
-      if (state.kind === 'failed') throw state.error;
-      if (readerLeft !== undefined) throw readerLeft;
-      chunks.push(chunk);
-      buffered += chunk.length;
-      wakeReader?.();
-      while (buffered > maxBytes && state.kind === 'open' && readerLeft === undefined) {
-        await new Promise<void>((resolve) => (wakeWriter = resolve));
-        wakeWriter = undefined;
+  /** Ending is for good only while nothing has failed; a failure is for good. */
+  close(state: State): void {
+    if (this.#state.kind !== 'failed') this.#state = state;
+    this.#wake();
+  }
+
+  async *read(onLeave: () => void): ByteSource {
+    try {
+      for (;;) {
+        if (this.#state.kind === 'failed') throw this.#state.error;
+        const chunk = this.#chunks.shift();
+        if (chunk !== undefined) {
+          this.bufferedBytes -= chunk.length;
+          this.#wake();
+          yield chunk;
+        } else if (this.#state.kind === 'ended') return;
+        else await this.#change();
       }
-    },
-    end: () => {
-      if (state.kind === 'open') state = { kind: 'ended' };
-      wake();
-    },
-    fail: (error) => {
-      state = { kind: 'failed', error };
-      wake();
-    },
-    source: read(),
-  };
+    } finally {
+      onLeave();
+      this.#readerLeft = true;
+      this.#chunks.length = 0;
+      this.#wake();
+    }
+  }
+
+  #change(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.add(resolve));
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting) resolve();
+    this.#waiting.clear();
+  }
 }

@@ -69,35 +69,39 @@ function checkWalLevel({ walLevel }: ServerFacts): Finding[] {
 const OFF_FIX =
   "ALTER SYSTEM SET archive_mode = on; ALTER SYSTEM SET archive_command = 'tsbk-archive-push %p'; and restart the server.";
 
+const BOTH = warning(
+  'archiving',
+  'archive_command and archive_library are both set: from PostgreSQL 16 on that is an error, before it the library wins',
+  'ALTER SYSTEM RESET archive_library; SELECT pg_reload_conf();',
+);
+
+const EMPTY = failed(
+  'archiving',
+  'archive_mode is on and archive_command is empty: WAL piles up in pg_wal',
+  "ALTER SYSTEM SET archive_command = 'tsbk-archive-push %p'; SELECT pg_reload_conf();",
+);
+
+/** Of what the role may not see nothing is said: that it may not is a finding of its own. */
 function checkArchiving(facts: ServerFacts): Finding[] {
-  const { archiveMode, archiveCommand, archiveLibrary, inRecovery } = facts;
+  const { archiveMode, archiveLibrary = '', inRecovery } = facts;
+  if (archiveMode === undefined) return [];
   if (archiveMode === 'off') return [failed('archiving', 'archive_mode is off', OFF_FIX)];
-  const command = archiveCommand === '(disabled)' ? '' : archiveCommand;
-  const both = (command ?? '') !== '' && (archiveLibrary ?? '') !== '';
-  if (both) {
-    return [
-      warning(
-        'archiving',
-        'archive_command and archive_library are both set: from PostgreSQL 16 on that is an error, before it the library wins',
-        'ALTER SYSTEM RESET archive_library; SELECT pg_reload_conf();',
-      ),
-    ];
-  }
-  if (command === '' && (archiveLibrary ?? '') === '') {
-    return [
-      failed(
-        'archiving',
-        'archive_mode is on and archive_command is empty: WAL piles up in pg_wal',
-        "ALTER SYSTEM SET archive_command = 'tsbk-archive-push %p'; SELECT pg_reload_conf();",
-      ),
-    ];
-  }
   if (inRecovery && archiveMode === 'on') {
     return [ok('archiving', 'archive_mode is on; a standby archives after its promotion only')];
   }
-  if (archiveMode === undefined) return [];
+  const command = facts.archiveCommand === '(disabled)' ? '' : facts.archiveCommand;
+  if (archiveLibrary !== '') return [command === '' ? libraryOnly(archiveLibrary) : BOTH];
+  if (command === '') return [EMPTY];
   const shown = command === undefined ? '' : `, archive_command = ${JSON.stringify(command)}`;
   return [ok('archiving', `archive_mode is ${archiveMode}${shown}`)];
+}
+
+function libraryOnly(library: string): Finding {
+  return warning(
+    'archiving',
+    `WAL is archived by archive_library ${JSON.stringify(library)}, not by tsbk`,
+    "ALTER SYSTEM RESET archive_library; ALTER SYSTEM SET archive_command = 'tsbk-archive-push %p'; SELECT pg_reload_conf();",
+  );
 }
 
 /** As PostgreSQL's `quote_ident`: plain names stay plain. */

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { readTar } from '../format/tar/read.ts';
+import { toInstant } from '../kernel/instant.ts';
+import type { SourceMember } from '../ports/backup-source.ts';
+import type { Lanes, LaneTask } from '../ports/lanes.ts';
+import { collect } from '../stream/collect.ts';
+import { sourceOf } from '../stream/source.ts';
+import { packer } from './pack.ts';
+
+const open = new AbortController().signal;
+
+/** Lanes that keep what they are given. */
+function keepingLanes(width: number): Lanes & { readonly tars: Map<string, Buffer> } {
+  const tars = new Map<string, Buffer>();
+  return {
+    tars,
+    width,
+    write: async ({ key, source }: LaneTask) => {
+      const bytes = await collect(source, { maxBytes: 1 << 30, what: key });
+      tars.set(key, bytes);
+      const content = { bytes: bytes.length, sha256: '' };
+      return { key: `${key}.none`, plain: content, stored: content };
+    },
+    close: async () => {},
+  };
+}
+
+function file(path: string, bytes: number): SourceMember {
+  const modified = toInstant(1_700_000_000_000_000_000n);
+  return { kind: 'file', path, bytes, mode: 0o600, modified, uid: 1, gid: 1 };
+}
+
+async function membersOf(tar: Buffer): Promise<{ name: string; content: Buffer }[]> {
+  const members: { name: string; content: Buffer }[] = [];
+  for await (const { header, body } of readTar(sourceOf(tar), { endBlocks: 'required' })) {
+    const content = await collect(body, { maxBytes: 1 << 30, what: header.name });
+    members.push({ name: header.name, content });
+  }
+  return members;
+}
+
+test('a packer puts every member whole into exactly one part, whatever width and sizes', async () => {
+  const sizes = fc.array(fc.integer({ min: 0, max: 5000 }), { maxLength: 30 });
+  await fc.assert(
+    fc.asyncProperty(sizes, fc.integer({ min: 1, max: 4 }), async (bytes, width) => {
+      const lanes = keepingLanes(width);
+      const pack = packer({
+        backup: 'base_X',
+        lanes,
+        partBytesMax: 6000,
+        bufferBytes: 1000,
+        signal: open,
+      });
+      for (const [index, size] of bytes.entries()) {
+        await pack.add(file(`f${index}`, size), sourceOf(Buffer.alloc(size, index)));
+      }
+      const parts = await pack.finish();
+      const found: string[] = [];
+      for (const { receipt, names } of parts) {
+        const members = await membersOf(
+          lanes.tars.get(receipt.key.replace('.none', '')) ?? Buffer.alloc(0),
+        );
+        assert.deepEqual(
+          members.map(({ name }) => name),
+          names,
+        );
+        const payload = members.reduce((sum, { content }) => sum + content.length, 0);
+        assert.ok(payload <= 6000 || members.length === 1);
+        for (const { name, content } of members) {
+          const index = Number(name.slice(2));
+          assert.deepEqual(content, Buffer.alloc(bytes[index] ?? -1, index));
+        }
+        found.push(...names);
+      }
+      assert.deepEqual(found.sort(), bytes.map((_, index) => `/f${index}`).sort());
+      assert.ok(parts.every(({ names }) => names.length > 0));
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test('a packer whose lane fails throws the lane’s reason and leaves nothing under way', async () => {
+  let ended = 0;
+  const lanes: Lanes = {
+    width: 2,
+    write: async ({ source, key }) => {
+      try {
+        for await (const _ of source) if (key.includes('001')) throw new Error('store is full');
+      } finally {
+        ended += 1;
+      }
+      throw new Error('not reached in time');
+    },
+    close: async () => {},
+  };
+  const pack = packer({ backup: 'b', lanes, partBytesMax: 100, bufferBytes: 10, signal: open });
+  const work = async (): Promise<void> => {
+    for (let i = 0; i < 50; i += 1) await pack.add(file(`f${i}`, 50), sourceOf(Buffer.alloc(50)));
+    await pack.finish();
+  };
+  await assert.rejects(work(), /store is full/);
+  await pack.fail(new Error('giving up'));
+  assert.ok(ended >= 1);
+});
+
+test('a packer does not mistake its own failure for the end of a part', async () => {
+  const finished: string[] = [];
+  const lanes: Lanes = {
+    width: 1,
+    write: async ({ key, source }) => {
+      for await (const _ of source);
+      finished.push(key);
+      throw new Error('unreachable');
+    },
+    close: async () => {},
+  };
+  const pack = packer({ backup: 'b', lanes, partBytesMax: 100, bufferBytes: 1000, signal: open });
+  await pack.add(file('a', 3), sourceOf(Buffer.alloc(3)));
+  await pack.fail(new Error('the server went away'));
+  assert.deepEqual(finished, []);
+});

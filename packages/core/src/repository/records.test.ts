@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseJson } from '../format/json.ts';
+import { parseInstant, toInstant } from '../kernel/instant.ts';
+import { toLsn } from '../kernel/lsn.ts';
+import { toSystemId } from '../kernel/system-id.ts';
+import { collect } from '../stream/collect.ts';
+import { formatFilesMetadata, parseFilesMetadata } from './files-metadata.ts';
+import { formatMetadata, parseMetadata } from './metadata.ts';
+import { formatFullSentinel, parseSentinel, type FullSentinel } from './sentinel.ts';
+import { formatSideRecord, parseSideRecord } from './side-record.ts';
+
+const WHAT = 'record under test';
+
+const FULL: FullSentinel = {
+  startLsn: toLsn(0xffff_ffff_ffff_ff28n),
+  stopLsn: toLsn(0xffff_ffff_ffff_fff0n),
+  pgVersion: 170_010,
+  systemId: toSystemId('18446744073709551615'),
+  plainBytes: 1_073_741_824,
+  storedBytes: 1000,
+  dataCatalogBytes: 1_073_741_824,
+  tablespaces: {
+    basePrefix: '/var/lib/pg',
+    tablespaces: [{ oid: '16400', location: '/mnt/a <b> & c' }],
+  },
+  userData: { reason: 'before <upgrade>', ticket: 9_007_199_254_740_993n },
+  startTime: parseInstant('2026-08-21T18:02:35.123457Z') ?? toInstant(0n),
+  finishTime: parseInstant('2026-08-21T18:03:35Z') ?? toInstant(0n),
+  hostname: 'db1',
+  dataDir: '/var/lib/pg',
+  permanent: true,
+};
+
+test('a sentinel comes back as it was written, 64-bit integers exact', () => {
+  const read = parseSentinel(parseJson(formatFullSentinel(FULL), { what: WHAT }), WHAT);
+  const { permanent, ...rest } = FULL;
+  const { permanentAtPush, delta, filesMetadataDisabled, ...others } = read;
+  assert.equal(permanentAtPush, permanent);
+  assert.equal(delta, undefined);
+  assert.equal(filesMetadataDisabled, false);
+  assert.deepEqual(others, { ...rest, userData: read.userData });
+});
+
+test('a sentinel has WAL-G’s keys, and its escapes of HTML characters', () => {
+  const text = formatFullSentinel(FULL);
+  assert.match(text, /^\{"LSN":18446744073709551400,"PgVersion":170010,"FinishLSN":/);
+  assert.match(text, /"ChkpNum":null,"Version":2,"StartTime":"2026-08-21T18:02:35\.123457Z"/);
+  assert.match(text, /before \\u003cupgrade\\u003e/);
+  assert.doesNotMatch(text, /DeltaFrom|[<>&]/);
+});
+
+test('parseSentinel reads what every WAL-G wrote: null Spec, lower-case spec, old delta key', () => {
+  const read = (text: string) => parseSentinel(parseJson(text, { what: WHAT }), WHAT);
+  assert.equal(read('{"LSN":100663336,"Spec":null,"FinishLSN":null}').stopLsn, undefined);
+  const old = read(
+    '{"LSN":5,"DeltaFromLSN":3,"DeltaFrom":"base_x","DeltaFullName":"base_x","DeltaCount":1}',
+  );
+  assert.deepEqual(old.delta, { from: 'base_x', fullName: 'base_x', lsn: 3n, count: 1 });
+  const spec =
+    '{"spec":{"base_prefix":"/d","tablespaces":["7"],"7":{"loc":"/t","link":"pg_tblspc/7"}}}';
+  assert.deepEqual(read(spec).tablespaces, {
+    basePrefix: '/d',
+    tablespaces: [{ oid: '7', location: '/t' }],
+  });
+});
+
+test('parseSentinel refuses a delta that says of what only by half', () => {
+  const text = '{"LSN":5,"DeltaFrom":"base_x"}';
+  assert.throws(() => parseSentinel(parseJson(text, { what: WHAT }), WHAT), /DeltaLSN/);
+});
+
+test('records of the wrong types are refused, naming the document', () => {
+  for (const text of ['[]', '"x"', '{"LSN":"0/1"}', '{"LSN":-1}', '{"PgVersion":1.5}']) {
+    const value = parseJson(text, { what: WHAT });
+    assert.throws(() => parseSentinel(value, WHAT), /record under test/, text);
+  }
+});
+
+test('metadata comes back as it was written', () => {
+  const read = parseMetadata(parseJson(formatMetadata(FULL), { what: WHAT }), WHAT);
+  assert.equal(read.permanent, true);
+  assert.equal(read.startLsn, FULL.startLsn);
+  assert.equal(read.systemId, FULL.systemId);
+  assert.equal(read.startTime, FULL.startTime);
+  assert.equal(read.storedBytes, FULL.storedBytes);
+});
+
+test('files metadata comes back as it was written, whatever the names', async () => {
+  const names = ['/', '/base/5/1259', '/größe "x" \\ \u2028', '/__proto__', '/a\nb'];
+  const files = names.map((name) => ({ name, modified: toInstant(1_700_000_000_000_000_000n) }));
+  const tars: [string, string[]][] = [
+    ['part_001.tar.lz4', names],
+    ['backup_label.tar.lz4', ['tablespace_map', 'backup_label']],
+  ];
+  const source = formatFilesMetadata(files, tars);
+  const text = (await collect(source, { maxBytes: 100_000, what: WHAT })).toString('utf8');
+  const read = parseFilesMetadata(parseJson(text, { what: WHAT }), WHAT);
+  assert.deepEqual([...read.files.keys()].sort(), [...names].sort());
+  assert.deepEqual(read.tars.get('part_001.tar.lz4'), names);
+  assert.ok([...read.files.values()].every(({ incremented, skipped }) => !incremented && !skipped));
+});
+
+test('files metadata of many files is made in small pieces', async () => {
+  const files = Array.from({ length: 20_000 }, (_, i) => ({
+    name: `/base/5/${i}`,
+    modified: toInstant(0n),
+  }));
+  let largest = 0;
+  let pieces = 0;
+  for await (const chunk of formatFilesMetadata(files, [['t', files.map(({ name }) => name)]])) {
+    largest = Math.max(largest, chunk.length);
+    pieces += 1;
+  }
+  assert.ok(largest < 80_000 && pieces > 20);
+});
+
+test('a side record comes back as it was written', () => {
+  const content = (bytes: number) => ({ bytes, sha256: 'ab'.repeat(32) });
+  const text = formatSideRecord(
+    {
+      tool: 'tsbk 1',
+      run: 'r',
+      codec: 'lz4',
+      cipher: 'none',
+      keyId: undefined,
+      segmentBytes: 16_777_216,
+      timeline: 1,
+      walFirst: 'A',
+      walLast: 'B',
+    },
+    'basebackups_005/n/',
+    [
+      {
+        key: 'basebackups_005/n/tar_partitions/part_001.tar.lz4',
+        plain: content(10),
+        stored: content(5),
+      },
+    ],
+  );
+  const read = parseSideRecord(parseJson(text, { what: WHAT }), WHAT);
+  assert.equal(read.segmentBytes, 16_777_216);
+  const object = read.objects.get('tar_partitions/part_001.tar.lz4');
+  assert.deepEqual(object, { plain: content(10), stored: content(5) });
+});
