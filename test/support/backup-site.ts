@@ -25,6 +25,8 @@ export interface RestoreOptions {
   /** Arguments of `backup-fetch` after the destination; `LATEST` if absent. */
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Looks at the directory before a server has touched it. */
+  readonly beforeStart?: (directory: string) => Promise<void>;
   /** For the restored server. */
   readonly start?: Partial<StartFromOptions>;
 }
@@ -89,10 +91,11 @@ export function siteOf(server: Server, settings: Readonly<Record<string, string>
       const backups = JSON.parse(run.stdout) as { backup_name: string }[];
       return backups.map(({ backup_name: name }) => name);
     },
-    restore: async ({ args = ['LATEST'], env: extra = {}, start = {} } = {}) => {
+    restore: async ({ args = ['LATEST'], env: extra = {}, start = {}, beforeStart } = {}) => {
       const directory = scratchPathForServerUser('restored');
       const run = await tsbk(['backup-fetch', directory, ...args], { env: extra });
       assert.equal(run.code, 0, run.stderr);
+      await beforeStart?.(directory);
       const restored = await startFrom(directory, {
         version: server.version,
         waitFor: 'end-of-recovery',

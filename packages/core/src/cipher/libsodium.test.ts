@@ -145,7 +145,11 @@ describe('libsodiumCipher', () => {
     const whole = await encrypt(sampleBytes('mixed', 4 * CHUNK));
     const header = whole.subarray(0, 24);
     const at = (i: number): Buffer => whole.subarray(24 + i * SEALED, 24 + (i + 1) * SEALED);
-    for (const order of [[0, 2, 1, 3, 4], [0, 2, 3, 4], [0, 1, 1, 2, 3, 4]]) {
+    for (const order of [
+      [0, 2, 1, 3, 4],
+      [0, 2, 3, 4],
+      [0, 1, 1, 2, 3, 4],
+    ]) {
       await refuses(Buffer.concat([header, ...order.map((i) => at(i))]), 'object-corrupt');
     }
   });

@@ -47,7 +47,7 @@ async function* encrypt(source: ByteSource, key: Uint8Array): ByteSource {
   const reader = new ByteReader(source);
   try {
     yield sealer.header;
-    for (let isLast = false; !isLast; ) {
+    for (let isLast = false; !isLast;) {
       const sealed: Uint8Array[] = [];
       while (!isLast && sealed.length < CHUNKS_A_BATCH) {
         const plain = await reader.take(CHUNK_BYTES);
@@ -70,7 +70,7 @@ async function* decrypt(source: ByteSource, key: Uint8Array): ByteSource {
     if (header.length < HEADER_BYTES) throw corrupt('it is too short to be encrypted');
     opener = createOpener(key, header);
     let chunks = 0;
-    for (let isLast = false; !isLast; ) {
+    for (let isLast = false; !isLast;) {
       const plain: Uint8Array[] = [];
       while (!isLast && plain.length < CHUNKS_A_BATCH) {
         const sealed = await reader.take(SEALED_CHUNK_BYTES);
@@ -97,7 +97,9 @@ function openChunk(
   if (opened === undefined) throw isFirst ? wrongKey() : corrupt('a chunk does not authenticate');
   if (opened.kind === (isLast ? 'final' : 'message')) return opened.plain;
   throw corrupt(
-    isLast ? 'it ends without its final chunk' : 'a chunk in the middle is marked as no writer does',
+    isLast
+      ? 'it ends without its final chunk'
+      : 'a chunk in the middle is marked as no writer does',
   );
 }
 

@@ -16,10 +16,9 @@ const COMPRESSION = {
 };
 
 /** Compresses into one brotli stream as WAL-G does: quality 3, window of 4 MiB (2^22). */
-export const brotliCompress: ByteStage = transformStage(
-  () => createBrotliCompress(COMPRESSION),
-  { failure: (problem, cause) => new Error(`brotli cannot compress: ${problem}`, { cause }) },
-);
+export const brotliCompress: ByteStage = transformStage(() => createBrotliCompress(COMPRESSION), {
+  failure: (problem, cause) => new Error(`brotli cannot compress: ${problem}`, { cause }),
+});
 
 /**
  * Decompresses one brotli stream with a window of at most 16 MiB. Throws `object-corrupt` for

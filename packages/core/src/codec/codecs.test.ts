@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import fc from 'fast-check';
 import { isTsbkError } from '../kernel/errors.ts';
-import type { ByteStage } from '../ports/bytes.ts';
+import type { ByteSource, ByteStage } from '../ports/bytes.ts';
 import type { CodecName } from '../ports/codec.ts';
 import { chunked } from '../stream/chunked.ts';
 import { collect } from '../stream/collect.ts';
@@ -62,10 +63,13 @@ describe('codecByName', () => {
 
   it('gives readers that refuse an empty object and say which codec they are', async () => {
     for (const name of CHECKED) {
-      await assert.rejects(collect(codecByName(name).decompress(sourceOf()), MAX), (error: Error) => {
-        assert.ok(isTsbkError(error, 'object-corrupt'), String(error));
-        return error.message.includes(name);
-      });
+      await assert.rejects(
+        collect(codecByName(name).decompress(sourceOf()), MAX),
+        (error: Error) => {
+          assert.ok(isTsbkError(error, 'object-corrupt'), String(error));
+          return error.message.includes(name);
+        },
+      );
     }
   });
 
@@ -83,6 +87,80 @@ describe('codecByName', () => {
     }
   });
 });
+
+describe('stages of every codec', () => {
+  const codecs = CHECKED.map((name) => codecByName(name));
+  const anywhere = fc.record({ chunks: fc.nat(12), size: fc.integer({ min: 1, max: 60_000 }) });
+
+  it('leave their source wherever their consumer leaves', async () => {
+    const plain = sampleBytes('mixed', 400_000);
+    await fc.assert(
+      fc.asyncProperty(anywhere, async ({ chunks, size }) => {
+        for (const { compress, decompress } of codecs) {
+          if (compress === undefined) continue;
+          const stored = await collect(compress(sourceOf(plain)), MAX);
+          for (const [stage, bytes] of [
+            [compress, plain],
+            [decompress, stored],
+          ] as const) {
+            const seen = { begun: 0, ended: 0 };
+            await takeSome(stage(watched(chunked(bytes, [size, 50_000]), seen)), chunks);
+            assert.equal(seen.ended, seen.begun);
+          }
+        }
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  it('end with the error of their source wherever that fails', async () => {
+    const plain = sampleBytes('mixed', 400_000);
+    const reason = new Error('the store went away');
+    async function* failing(bytes: Uint8Array, size: number, chunks: number): ByteSource {
+      let given = 0;
+      for await (const chunk of chunked(bytes, [size, 50_000])) {
+        if (given === chunks) throw reason;
+        given += 1;
+        yield chunk;
+      }
+      throw reason;
+    }
+    await fc.assert(
+      fc.asyncProperty(anywhere, async ({ chunks, size }) => {
+        for (const { compress, decompress } of codecs) {
+          if (compress === undefined) continue;
+          const stored = await collect(compress(sourceOf(plain)), MAX);
+          for (const [stage, bytes] of [
+            [compress, plain],
+            [decompress, stored],
+          ] as const) {
+            const read = collect(stage(failing(bytes, size, chunks)), MAX);
+            await assert.rejects(read, (error) => error === reason);
+          }
+        }
+      }),
+      { numRuns: 15 },
+    );
+  });
+});
+
+/** Takes at most so many chunks, and leaves. */
+async function takeSome(source: ByteSource, chunks: number): Promise<void> {
+  let taken = 0;
+  for await (const chunk of source) {
+    taken += chunk.length > 0 ? 1 : 0;
+    if (taken > chunks) break;
+  }
+}
+
+async function* watched(source: ByteSource, seen: { begun: number; ended: number }): ByteSource {
+  seen.begun += 1;
+  try {
+    yield* source;
+  } finally {
+    seen.ended += 1;
+  }
+}
 
 describe('codecByExtension', () => {
   it('knows the codec of every extension that a WAL file may have', () => {

@@ -29,7 +29,9 @@ export function codecByName(
       return {
         name,
         extension: 'zst',
-        compress: onDemand(async () => (await import('./zstd/compress.ts')).zstdCompress(zstdLevel)),
+        compress: onDemand(async () =>
+          (await import('./zstd/compress.ts')).zstdCompress(zstdLevel),
+        ),
         decompress: onDemand(async () => (await import('./zstd/decompress.ts')).zstdDecompress),
       };
     case 'brotli':

@@ -27,7 +27,10 @@ describe('gzipDecompress', () => {
         async (lengths, sizes) => {
           const plain = lengths.map((length, i) => sampleBytes('mixed', length, i));
           const bytes = Buffer.concat(plain.map((part) => gzipSync(part)));
-          const read = await collect(gzipDecompress(chunked(bytes, [...sizes, bytes.length >> 3])), MAX);
+          const read = await collect(
+            gzipDecompress(chunked(bytes, [...sizes, bytes.length >> 3])),
+            MAX,
+          );
           assert.ok(read.equals(Buffer.concat(plain)));
         },
       ),

@@ -50,7 +50,11 @@ export class BlockReader {
    * The library clears all of the memory that the limit allows, so a limit of 4 MiB is dear where
    * blocks are small. Writers fill their blocks alike: try the largest size so far.
    */
-  #tryLikelySize(block: Buffer, limit: number, history: Uint8Array | undefined): Buffer | undefined {
+  #tryLikelySize(
+    block: Buffer,
+    limit: number,
+    history: Uint8Array | undefined,
+  ): Buffer | undefined {
     if (this.#largest === 0 || this.#largest >= limit) return undefined;
     try {
       return decompressBlock(block, { limit: this.#largest, history });

@@ -80,7 +80,10 @@ describe('lz4Decompress', () => {
         fc.array(fc.integer({ min: 1, max: 150_000 }), { minLength: 2, maxLength: 6 }),
         fc.array(fc.integer({ min: 1, max: 90_000 }), { minLength: 1, maxLength: 3 }),
         async (lengths, cuts) => {
-          const plain = sampleBytes('mixed', lengths.reduce((sum, length) => sum + length, 0));
+          const plain = sampleBytes(
+            'mixed',
+            lengths.reduce((sum, length) => sum + length, 0),
+          );
           let at = 0;
           const blocks = lengths.map((length) => {
             const history = plain.subarray(Math.max(0, at - 65_536), at);
@@ -111,7 +114,10 @@ describe('lz4Decompress', () => {
 
   it('reads small blocks after large ones and large ones after small ones', async () => {
     const sizes = [100, 4 << 20, 1, 70_000, 2 << 20, 5];
-    const plain = sampleBytes('records', sizes.reduce((sum, size) => sum + size, 0));
+    const plain = sampleBytes(
+      'records',
+      sizes.reduce((sum, size) => sum + size, 0),
+    );
     let at = 0;
     const blocks = sizes.map((size) => block(plain.subarray(at, (at += size))));
     assert.ok((await decompress(frame({}, blocks, plain))).equals(plain));
@@ -233,7 +239,11 @@ describe('lz4Decompress', () => {
 
   it('gives a large expansion in pieces of one block', async () => {
     const plain = Buffer.alloc(4 << 20);
-    const bytes = frame({}, Array.from({ length: 8 }, () => block(plain)), Buffer.alloc(32 << 20));
+    const bytes = frame(
+      {},
+      Array.from({ length: 8 }, () => block(plain)),
+      Buffer.alloc(32 << 20),
+    );
     assert.ok(bytes.length < 150_000);
     for await (const chunk of lz4Decompress(sourceOf(bytes))) {
       assert.equal(chunk.length, 4 << 20);

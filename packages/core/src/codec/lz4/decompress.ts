@@ -15,23 +15,27 @@ import { readLegacyFrame } from './legacy-frame.ts';
 export async function* lz4Decompress(source: ByteSource): ByteSource {
   const reader = new ByteReader(source);
   try {
-    let isFirst = true;
-    let start = await reader.take(4);
-    while (start.length > 0) {
-      const magic = magicOf(start, isFirst);
-      if (magic === MAGIC_LEGACY) {
-        start = yield* readLegacyFrame(reader);
-      } else {
-        if (magic === MAGIC_FRAME) yield* readFrame(reader);
-        else await skipFrame(reader);
-        start = await reader.take(4);
-      }
-      isFirst &&= isSkippable(magic);
-    }
-    if (isFirst) throw corrupt('lz4', 'it holds no frame');
+    yield* readFrames(reader);
   } finally {
     await reader.close();
   }
+}
+
+async function* readFrames(reader: ByteReader): ByteSource {
+  let isFirst = true;
+  let start = await reader.take(4);
+  while (start.length > 0) {
+    const magic = magicOf(start, isFirst);
+    if (magic === MAGIC_LEGACY) {
+      start = yield* readLegacyFrame(reader);
+    } else {
+      if (magic === MAGIC_FRAME) yield* readFrame(reader);
+      else await skipFrame(reader);
+      start = await reader.take(4);
+    }
+    isFirst &&= isSkippable(magic);
+  }
+  if (isFirst) throw corrupt('lz4', 'it holds no frame');
 }
 
 /** The kind of the frame that begins with these bytes. `isFirst`: none with content came before. */

@@ -10,9 +10,7 @@ import { LEGACY_BLOCK_BYTES, compressBound } from './frame-format.ts';
  * (none at the end of the data) for the caller to read as the next magic number. Throws
  * `object-corrupt`; a frame cut off between two blocks cannot be told from a whole one.
  */
-export async function* readLegacyFrame(
-  reader: ByteReader,
-): AsyncGenerator<Uint8Array, Uint8Array> {
+export async function* readLegacyFrame(reader: ByteReader): AsyncGenerator<Uint8Array, Uint8Array> {
   const blocks = new BlockReader(reader, LEGACY_BLOCK_BYTES);
   const sizeMax = compressBound(LEGACY_BLOCK_BYTES);
   for (;;) {

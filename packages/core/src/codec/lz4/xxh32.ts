@@ -52,7 +52,11 @@ export function xxh32Of(bytes: Uint8Array): number {
 function mixStripes(lanes: Int32Array, bytes: Uint8Array): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const end = bytes.length - (bytes.length % STRIPE);
-  let [a = 0, b = 0, c = 0, d = 0] = lanes;
+  // Read one by one: what comes out of an iterator is not known to be an integer in the loop.
+  let a = lanes[0] ?? 0;
+  let b = lanes[1] ?? 0;
+  let c = lanes[2] ?? 0;
+  let d = lanes[3] ?? 0;
   for (let at = 0; at < end; at += STRIPE) {
     a = (a + Math.imul(view.getInt32(at, true), PRIME_2)) | 0;
     a = Math.imul((a << 13) | (a >>> 19), PRIME_1);
@@ -63,7 +67,10 @@ function mixStripes(lanes: Int32Array, bytes: Uint8Array): void {
     d = (d + Math.imul(view.getInt32(at + 12, true), PRIME_2)) | 0;
     d = Math.imul((d << 13) | (d >>> 19), PRIME_1);
   }
-  lanes.set([a, b, c, d]);
+  lanes[0] = a;
+  lanes[1] = b;
+  lanes[2] = c;
+  lanes[3] = d;
 }
 
 function finish(lanes: Int32Array, pending: Uint8Array, length: number): number {

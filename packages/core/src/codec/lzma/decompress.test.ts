@@ -27,7 +27,8 @@ function createEncoder() {
   function shiftLow(): void {
     if (low < 0xff000000 || low > 0xffffffff) {
       const carry = low > 0xffffffff ? 1 : 0;
-      for (let byte = cache; pending > 0; pending -= 1, byte = 0xff) bytes.push((byte + carry) & 255);
+      for (let byte = cache; pending > 0; pending -= 1, byte = 0xff)
+        bytes.push((byte + carry) & 255);
       cache = Math.floor(low / 0x1000000) & 0xff;
     }
     pending += 1;

@@ -60,7 +60,15 @@ for (const [title, stage] of [
     it('reads all frames of an object, in one chunk and in many', async () => {
       const one = await compress(Buffer.from('one '));
       const two = await compress(sampleBytes('mixed', 300_000));
-      const bytes = Buffer.concat([SKIPPABLE, one, SKIPPABLE, EMPTY_SKIPPABLE, two, one, SKIPPABLE]);
+      const bytes = Buffer.concat([
+        SKIPPABLE,
+        one,
+        SKIPPABLE,
+        EMPTY_SKIPPABLE,
+        two,
+        one,
+        SKIPPABLE,
+      ]);
       const expected = Buffer.concat([
         Buffer.from('one '),
         sampleBytes('mixed', 300_000),

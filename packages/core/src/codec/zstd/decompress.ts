@@ -57,7 +57,10 @@ function isSkippable(start: Uint8Array): boolean {
 function checkMagic(start: Uint8Array, frames: number): void {
   if (start.length === 4 && magicOf(start) === MAGIC) return;
   if (frames > 0) throw corrupt('zstd', 'what follows a frame is not another one');
-  throw corrupt('zstd', start.length === 0 ? 'it holds no frame' : 'it does not begin with a frame');
+  throw corrupt(
+    'zstd',
+    start.length === 0 ? 'it holds no frame' : 'it does not begin with a frame',
+  );
 }
 
 async function skipFrame(reader: ByteReader): Promise<void> {

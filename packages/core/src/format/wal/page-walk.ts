@@ -131,27 +131,29 @@ export class PageWalk {
     { pageOffset, from }: { readonly pageOffset: number; readonly from: number },
   ): RawRecord[] {
     const records: RawRecord[] = [];
-    let at = from;
-    if (this.#skip > 0) {
-      const skipped = Math.min(this.#skip, bytes.length - at);
-      this.#skip -= skipped;
-      at = aligned(at + skipped);
-    }
-    if (this.#skip > 0) return records;
-    while (at < bytes.length && this.end === undefined) {
+    let at = this.#skipTo(from, bytes.length);
+    while (at < bytes.length) {
       const partial = this.#partial ?? this.#begin(view, { offset: pageOffset + at, at });
-      if (partial === undefined) break;
+      if (partial === undefined) return records;
       at = this.#consume(partial, bytes, at);
-      if (this.end !== undefined || partial.seen < partial.bytes) break;
+      if (this.end !== undefined || partial.seen < partial.bytes) return records;
       at = aligned(at);
       const record = this.#finish(partial, pageOffset + at);
-      if (record !== undefined) records.push(record);
-      if (this.#next !== pageOffset + at) break;
+      if (record === undefined) return records;
+      records.push(record);
+      // After a switch nothing more of its segment is read.
+      if (this.#next !== pageOffset + at) return records;
     }
-    if (this.#partial === undefined && this.end === undefined) {
-      this.#next = Math.max(this.#next ?? 0, pageOffset + at);
-    }
+    if (this.#skip === 0) this.#next = pageOffset + at;
     return records;
+  }
+
+  /** Past the rest of a record that began before the source. */
+  #skipTo(from: number, pageEnd: number): number {
+    if (this.#skip === 0) return from;
+    const skipped = Math.min(this.#skip, pageEnd - from);
+    this.#skip -= skipped;
+    return aligned(from + skipped);
   }
 
   #begin(

@@ -30,10 +30,8 @@ export async function* walRecords(
     const walk = new PageWalk(options, pageBytes);
     let page: Uint8Array = Buffer.concat([head, await reader.take(pageBytes - head.length)]);
     while (page.length === pageBytes && walk.end === undefined) {
-      for (const raw of walk.page(page)) {
-        const record = decodeRecord(raw);
-        if (record.kind !== 'other' || options.others === true) yield record;
-      }
+      const records = walk.page(page).map((raw) => decodeRecord(raw));
+      yield* options.others === true ? records : records.filter(({ kind }) => kind !== 'other');
       if (walk.end === undefined) page = await reader.take(pageBytes);
     }
     yield { kind: 'end', lsn: walk.position, ...(walk.end ?? { reason: 'source' }) };

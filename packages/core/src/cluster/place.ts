@@ -1,0 +1,207 @@
+import { constants } from 'node:fs';
+import { chmod, lstat, mkdir, open, symlink, type FileHandle } from 'node:fs/promises';
+import { systemErrorCode, TsbkError } from '../kernel/errors.ts';
+import type { ByteSource } from '../ports/bytes.ts';
+import { mapParallel } from '../stream/parallel.ts';
+import { syncDirectory, syncLater, type LateSync } from './late-sync.ts';
+import { parentPath, pathBytes, printable, TREE_ROOT, type TreePath } from './tree-path.ts';
+import { writeFailed } from './write-failed.ts';
+
+/** Where a tree goes. */
+export interface PlaceOptions {
+  /** The data directory: it exists, is empty and belongs to this run. */
+  readonly root: string;
+  /** Directories of tablespaces by OID; they exist, are empty and belong to this run. */
+  readonly tablespaces: ReadonlyMap<string, string>;
+  /** `false`: nothing is flushed to disk. */
+  readonly fsync: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Puts files and directories of a backup in their places, and nothing anywhere else. */
+export interface Placer {
+  /** Makes a directory; its mode is set by `finish`, so that it may forbid writing. */
+  directory(path: TreePath, mode: number): Promise<void>;
+  /** The same for a directory that must be there even if the backup has no entry for it. */
+  ensure(path: TreePath, mode: number): Promise<void>;
+  /**
+   * Makes a file and its parents. `false`, and nothing written, if the path is taken already: two
+   * copies of one file are what a backup of a tablespace inside the data directory holds.
+   */
+  file(path: TreePath, mode: number, body: ByteSource): Promise<boolean>;
+  /** Remembers a link for `finish`: nothing is ever written through it. */
+  link(path: TreePath, target: string): void;
+  /** Makes the links, sets the modes of directories and flushes everything. */
+  finish(): Promise<void>;
+  /** Waits until nothing is under way any more, whatever became of it. */
+  abandon(): Promise<void>;
+}
+
+const GATHER_BYTES = 1024 * 1024;
+const SYNCS_AT_ONCE = 16;
+const EXCLUSIVE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+const TABLESPACE = /^pg_tblspc\/(\d+)(?:\/|$)/;
+
+/**
+ * Makes a placer. Everything is created, never opened: a file that exists, or a link where a
+ * directory should be, throws `restore-failed`. Modes are those of the backup without set-id bits.
+ */
+export function createPlacer(options: PlaceOptions): Placer {
+  return new TreePlacer(options);
+}
+
+class TreePlacer implements Placer {
+  readonly #options: PlaceOptions;
+  readonly #late: LateSync;
+  /** Every directory of the tree, once asked for; the promise is its making. */
+  readonly #directories = new Map<TreePath, Promise<void>>();
+  readonly #modes = new Map<TreePath, number>();
+  readonly #files = new Set<TreePath>();
+  readonly #links = new Map<TreePath, string>();
+
+  constructor(options: PlaceOptions) {
+    this.#options = options;
+    this.#late = syncLater({ enabled: options.fsync, atOnce: SYNCS_AT_ONCE });
+    this.#directories.set(TREE_ROOT, Promise.resolve());
+  }
+
+  async directory(path: TreePath, mode: number): Promise<void> {
+    await this.#require(path);
+    this.#modes.set(path, mode & 0o777);
+  }
+
+  async ensure(path: TreePath, mode: number): Promise<void> {
+    if (!this.#modes.has(path)) await this.directory(path, mode);
+  }
+
+  async file(path: TreePath, mode: number, body: ByteSource): Promise<boolean> {
+    if (this.#files.has(path)) return false;
+    this.#files.add(path);
+    await this.#require(parentPath(path));
+    const handle = await this.#create(path);
+    try {
+      await writeAll(handle, body, this.#options.signal);
+      await handle.chmod(mode & 0o777);
+    } catch (error) {
+      await handle.close();
+      if (error instanceof TsbkError || this.#options.signal.aborted) throw error;
+      throw isSystemError(error) ? writeFailed(this.#name(path), error) : error;
+    }
+    await this.#late.close(handle, this.#name(path));
+    return true;
+  }
+
+  link(path: TreePath, target: string): void {
+    this.#links.set(path, target);
+  }
+
+  async finish(): Promise<void> {
+    const { signal } = this.#options;
+    for (const [path, target] of this.#links) {
+      await this.#require(parentPath(path));
+      // Not `#at`: the link of a tablespace lies here, its files do not.
+      const at = pathBytes(this.#options.root, path);
+      await this.#try(path, () => symlink(target, at));
+    }
+    await this.#late.settled();
+    const width = { width: SYNCS_AT_ONCE, signal };
+    // Children first: a directory may forbid what its children need.
+    const modes = [...this.#modes].sort(([a], [b]) => b.length - a.length);
+    for (const [path, mode] of modes) await this.#try(path, (at) => chmod(at, mode));
+    if (!this.#options.fsync) return;
+    await mapParallel([...this.#directories.keys()], width, (path) =>
+      this.#try(path, (at) => syncDirectory(at)),
+    );
+  }
+
+  async abandon(): Promise<void> {
+    await Promise.allSettled([...this.#directories.values(), this.#late.settled()]);
+  }
+
+  /** Makes a directory and its parents, each once. */
+  #require(path: TreePath): Promise<void> {
+    const known = this.#directories.get(path);
+    if (known !== undefined) return known;
+    const making = this.#isTablespace(path) ? this.#require(parentPath(path)) : this.#make(path);
+    this.#directories.set(path, making);
+    return making;
+  }
+
+  async #make(path: TreePath): Promise<void> {
+    await this.#require(parentPath(path));
+    await this.#try(path, async (at) => {
+      try {
+        await mkdir(at, 0o700);
+      } catch (error) {
+        if (systemErrorCode(error) !== 'EEXIST' || !(await lstat(at)).isDirectory()) throw error;
+      }
+    });
+  }
+
+  async #create(path: TreePath): Promise<FileHandle> {
+    return await this.#try(path, (at) => open(at, EXCLUSIVE, 0o600));
+  }
+
+  async #try<T>(path: TreePath, work: (at: Buffer) => Promise<T>): Promise<T> {
+    try {
+      return await work(this.#at(path));
+    } catch (error) {
+      throw writeFailed(this.#name(path), error);
+    }
+  }
+
+  #isTablespace(path: TreePath): boolean {
+    const match = TABLESPACE.exec(path);
+    return match !== null && path === match[0] && this.#options.tablespaces.has(match[1] ?? '');
+  }
+
+  /** Where a path really is: files of tablespaces are written there, not through the links. */
+  #at(path: TreePath): Buffer {
+    const match = TABLESPACE.exec(path);
+    const location = this.#options.tablespaces.get(match?.[1] ?? '');
+    if (match === null || location === undefined) return pathBytes(this.#options.root, path);
+    return pathBytes(location, path.slice(match[0].length) as TreePath);
+  }
+
+  #name(path: TreePath): string {
+    return `${this.#options.root}/${printable(path)}`;
+  }
+}
+
+/** Writes the body in pieces of about a MiB, however small its chunks are. */
+async function writeAll(handle: FileHandle, body: ByteSource, signal: AbortSignal): Promise<void> {
+  let gathered: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    signal.throwIfAborted();
+    gathered.push(chunk);
+    bytes += chunk.length;
+    if (bytes < GATHER_BYTES) continue;
+    await writeChunks(handle, gathered);
+    gathered = [];
+    bytes = 0;
+  }
+  if (bytes > 0) await writeChunks(handle, gathered);
+}
+
+async function writeChunks(handle: FileHandle, chunks: readonly Uint8Array[]): Promise<void> {
+  let left = chunks;
+  while (left.length > 0) {
+    const { bytesWritten } = await handle.writev([...left]);
+    left = after(left, bytesWritten);
+  }
+}
+
+/** What is left of the chunks when their first bytes are written. */
+function after(chunks: readonly Uint8Array[], written: number): readonly Uint8Array[] {
+  let skip = written;
+  for (const [index, chunk] of chunks.entries()) {
+    if (skip < chunk.length) return [chunk.subarray(skip), ...chunks.slice(index + 1)];
+    skip -= chunk.length;
+  }
+  return [];
+}
+
+function isSystemError(error: unknown): boolean {
+  return systemErrorCode(error) !== undefined;
+}

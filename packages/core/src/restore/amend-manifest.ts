@@ -1,0 +1,64 @@
+import { createHash, type Hash } from 'node:crypto';
+import { crc32c, crc32cHex } from '../format/crc32c.ts';
+import { manifestFileOf, manifestLineOf } from '../format/manifest-line.ts';
+import type { ManifestAlgorithm } from '../format/manifest.ts';
+import type { ByteSource } from '../ports/bytes.ts';
+
+/**
+ * The manifest with size and checksum of one file replaced by those of `content`, and its own
+ * checksum made anew; everything else byte for byte. A restore that maps tablespaces changes
+ * `tablespace_map`, and `pg_verifybackup` must not call that damage.
+ */
+export async function* amendManifest(
+  manifest: ByteSource,
+  changed: { readonly path: string; readonly content: Uint8Array },
+): ByteSource {
+  const hash = createHash('sha256');
+  let rest = Buffer.alloc(0);
+  for await (const chunk of manifest) {
+    const bytes = Buffer.concat([rest, chunk]);
+    // The last line of all has no line after it, so it is never among the whole ones here.
+    const end = bytes.lastIndexOf(NEWLINE, bytes.length - 2) + 1;
+    if (end > 0) yield hashed(hash, amended(bytes.subarray(0, end), changed));
+    rest = bytes.subarray(end);
+  }
+  yield Buffer.from(`"Manifest-Checksum": "${hash.digest('hex')}"}\n`);
+}
+
+const NEWLINE = 0x0a;
+
+function hashed(hash: Hash, bytes: Buffer): Buffer {
+  hash.update(bytes);
+  return bytes;
+}
+
+function amended(
+  lines: Buffer,
+  changed: { readonly path: string; readonly content: Uint8Array },
+): Buffer {
+  const at = lines.indexOf(`"Path": ${JSON.stringify(changed.path)},`);
+  if (at === -1) return lines;
+  const start = lines.lastIndexOf(NEWLINE, at) + 1;
+  const end = lines.indexOf(NEWLINE, at);
+  const line = lines.toString('utf8', start, end);
+  const file = manifestFileOf(line);
+  if (file === undefined) return lines;
+  const checksum = checksumOf(file.checksumAlgorithm, changed.content);
+  const bytes = changed.content.length;
+  const text = manifestLineOf({ ...file, bytes, checksum }) + (line.endsWith(',') ? ',' : '');
+  return Buffer.concat([lines.subarray(0, start), Buffer.from(text), lines.subarray(end)]);
+}
+
+function checksumOf(algorithm: ManifestAlgorithm, content: Uint8Array): string {
+  switch (algorithm) {
+    case 'NONE':
+      return '';
+    case 'CRC32C':
+      return crc32cHex(crc32c(content));
+    case 'SHA224':
+    case 'SHA256':
+    case 'SHA384':
+    case 'SHA512':
+      return createHash(algorithm.toLowerCase()).update(content).digest('hex');
+  }
+}

@@ -1,0 +1,85 @@
+import { parseBackupName } from '../kernel/backup-name.ts';
+import { TsbkError } from '../kernel/errors.ts';
+import { formatInstant, type Instant } from '../kernel/instant.ts';
+import { formatLsn, type Lsn } from '../kernel/lsn.ts';
+import { startTimeOf, type BackupSummary } from '../repository/catalog.ts';
+import { describeTarget, type RecoveryTarget } from './target.ts';
+
+/** What stands for the newest backup. */
+export const LATEST = 'LATEST';
+
+/**
+ * The backups that `LATEST` can mean, best first: by start time; with a target that the catalog can
+ * judge (time, LSN) only those that end before it. For other targets the WAL must tell. Throws
+ * `backup-missing` when the repository is empty, `target-unreachable` when all end too late.
+ */
+export function candidateBackups(
+  backups: readonly BackupSummary[],
+  target: RecoveryTarget,
+): readonly [BackupSummary, ...BackupSummary[]] {
+  const byStart = [...backups].sort((a, b) => compare(startTimeOf(b), startTimeOf(a)));
+  if (byStart.length === 0) {
+    throw new TsbkError('backup-missing', 'the repository has no backup', {
+      hint: 'tsbk backup-push makes one.',
+    });
+  }
+  const [first, ...others] = byStart.filter((backup) => endsBefore(backup, target));
+  if (first !== undefined) return [first, ...others];
+  throw new TsbkError('target-unreachable', `no backup ends before ${describeTarget(target)}`, {
+    hint: `The oldest backup ${describeEnd(byStart)}; nothing before that can be restored.`,
+  });
+}
+
+/** Where the backup ends in the WAL: from there on the restored cluster is consistent. */
+export function stopLsnOf(backup: BackupSummary): Lsn | undefined {
+  return backup.sentinel.stopLsn ?? backup.metadata?.finishLsn;
+}
+
+/** When the backup ended: the records' word, the store's time where they have none. */
+export function finishTimeOf(backup: BackupSummary): Instant {
+  return backup.metadata?.finishTime ?? backup.sentinel.finishTime ?? backup.modified;
+}
+
+/** tsbk restores full backups only: a delta is refused, never silently replaced by another one. */
+export function requireFull({ name, sentinel }: BackupSummary): void {
+  const { delta } = sentinel;
+  // The records of a delta may be incomplete; its name tells, too.
+  const parentSegment = parseBackupName(name)?.parentSegment;
+  if (delta === undefined && parentSegment === undefined) return;
+  const full = delta?.fullName ?? `base_${parentSegment}`;
+  throw new TsbkError(
+    'backup-unsupported',
+    `${name} is a delta backup on top of ${full}, which tsbk cannot restore yet`,
+    {
+      hint: `Name the full backup ${full}: recovery then replays the WAL since it was made. Or restore the delta with wal-g.`,
+    },
+  );
+}
+
+function endsBefore(backup: BackupSummary, target: RecoveryTarget): boolean {
+  switch (target.kind) {
+    case 'time':
+      return finishTimeOf(backup) <= target.time;
+    case 'lsn': {
+      const stopLsn = stopLsnOf(backup);
+      return stopLsn !== undefined && stopLsn <= target.lsn;
+    }
+    case 'latest':
+    case 'immediate':
+    case 'xid':
+    case 'name':
+      return true;
+  }
+}
+
+function describeEnd(newestFirst: readonly BackupSummary[]): string {
+  const oldest = newestFirst.reduce((a, b) => (finishTimeOf(b) < finishTimeOf(a) ? b : a));
+  const stopLsn = stopLsnOf(oldest);
+  const lsn = stopLsn === undefined ? '' : ` at LSN ${formatLsn(stopLsn)}`;
+  return `(${oldest.name}) ended ${formatInstant(finishTimeOf(oldest))}${lsn}`;
+}
+
+function compare(a: bigint, b: bigint): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}

@@ -1,0 +1,64 @@
+import { requiredDirectories } from '../cluster/required-directories.ts';
+import { writeRecoveryFiles } from '../cluster/recovery-files.ts';
+import type { Placer } from '../cluster/place.ts';
+import { treePath } from '../cluster/tree-path.ts';
+import { writeWalMark } from '../cluster/wal-mark.ts';
+import { openVerified } from '../repository/open-verified.ts';
+import type { Repository, RunOptions } from '../repository/repository.ts';
+import { sourceOf } from '../stream/source.ts';
+import { amendManifest } from './amend-manifest.ts';
+import type { Extracted } from './extract.ts';
+import { mappedTablespaceMap, requireLabel } from './held-files.ts';
+import type { RestorePlan } from './plan.ts';
+
+interface TreeInputs {
+  readonly repository: Repository;
+  readonly plan: RestorePlan;
+  readonly placer: Placer;
+  readonly extracted: Extracted;
+}
+
+const TABLESPACE_MAP = 'tablespace_map';
+
+/**
+ * Adds to the unpacked files what makes a data directory of them: the directories that backups
+ * leave empty, links to the tablespaces, label and tablespace map, the manifest, how to recover,
+ * and which WAL the archive must have. Only `pg_control` is still missing then.
+ */
+export async function completeTree(
+  { repository, plan, placer, extracted }: TreeInputs,
+  { signal }: RunOptions,
+): Promise<void> {
+  const { held, rootMode } = extracted;
+  const fileMode = rootMode === 0o750 ? 0o640 : 0o600;
+  for (const path of requiredDirectories(plan.backup.pgVersion)) {
+    await placer.ensure(treePath(path), rootMode);
+  }
+  for (const { oid, location } of plan.tablespaces) {
+    const path = treePath(`pg_tblspc/${oid}`);
+    await placer.ensure(path, rootMode);
+    placer.link(path, location);
+  }
+  const label = requireLabel(held, plan.backup);
+  await placer.file(treePath('backup_label'), label.mode, sourceOf(label.bytes));
+  const map = mappedTablespaceMap(held, plan);
+  if (map !== undefined) {
+    await placer.file(treePath(TABLESPACE_MAP), map.mode, sourceOf(map.bytes));
+  }
+  if (plan.manifest !== undefined) {
+    const stored = await openVerified(repository, plan.manifest, { signal });
+    const manifest =
+      map?.isChanged === true
+        ? amendManifest(stored, { path: TABLESPACE_MAP, content: map.bytes })
+        : stored;
+    await placer.file(treePath('backup_manifest'), fileMode, manifest);
+  }
+  if (plan.recovery !== undefined) {
+    await writeRecoveryFiles(plan.destination, { ...plan.recovery, mode: fileMode });
+  }
+  await writeWalMark(plan.destination, {
+    segmentBytes: plan.wal.segmentBytes,
+    ranges: plan.wal.available,
+  });
+  await placer.finish();
+}

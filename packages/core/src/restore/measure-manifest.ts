@@ -1,0 +1,35 @@
+import { readManifest } from '../format/manifest.ts';
+import { openVerified, type PromisedObject } from '../repository/open-verified.ts';
+import type { Repository, RunOptions } from '../repository/repository.ts';
+
+/** Bytes of a backup's files by where they go. */
+export interface MeasuredFiles {
+  /** In the data directory itself. */
+  readonly dataDirBytes: number;
+  /** By OID of the tablespace. */
+  readonly tablespaceBytes: ReadonlyMap<string, number>;
+  readonly totalBytes: number;
+}
+
+const TABLESPACE = /^pg_tblspc\/(\d+)\//;
+
+/** Adds up the sizes that a manifest lists. Throws what `readManifest` and `openVerified` throw. */
+export async function measureManifest(
+  repository: Repository,
+  manifest: PromisedObject,
+  { signal }: RunOptions,
+): Promise<MeasuredFiles> {
+  const tablespaceBytes = new Map<string, number>();
+  let dataDirBytes = 0;
+  let totalBytes = 0;
+  await readManifest(await openVerified(repository, manifest, { signal }), {
+    what: manifest.key,
+    onFile: ({ path, bytes }) => {
+      const oid = TABLESPACE.exec(path)?.[1];
+      if (oid === undefined) dataDirBytes += bytes;
+      else tablespaceBytes.set(oid, (tablespaceBytes.get(oid) ?? 0) + bytes);
+      totalBytes += bytes;
+    },
+  });
+  return { dataDirBytes, tablespaceBytes, totalBytes };
+}

@@ -1,0 +1,178 @@
+import { realpath } from 'node:fs/promises';
+import { TsbkError } from '../kernel/errors.ts';
+import type { Report } from '../ports/report.ts';
+import { readBackup, startTimeOf, type BackupDetail } from '../repository/catalog.ts';
+import type { Repository, RunOptions } from '../repository/repository.ts';
+import { finishTimeOf } from './choose-backup.ts';
+import { checkPlaces, type CheckedPlaces, type Place } from './check-destination.ts';
+import { chooseWay, type ChosenWay } from './choose-way.ts';
+import type { WalWay } from './find-way.ts';
+import { measureManifest, type MeasuredFiles } from './measure-manifest.ts';
+import { objectProblems, planManifest, planTars } from './plan-objects.ts';
+import { planTablespaces, type PlannedTablespace } from './plan-tablespaces.ts';
+import { planWal } from './plan-wal.ts';
+import { planWarnings } from './plan-warnings.ts';
+import type { PlannedBackup, PlannedTar, RestorePlan, RestoreRequest } from './plan.ts';
+import { judgeReach, type Reach } from './reachable.ts';
+import { readCandidates } from './read-candidates.ts';
+import { recoverySettings } from './recovery-settings.ts';
+import { readSegmentSize } from './segment-size.ts';
+
+type PlanOptions = RunOptions & { readonly report: Report };
+
+/**
+ * Decides everything about a restore and writes nothing: which backup, what of the archive is
+ * needed and there, whether the target can be reached, where everything goes and what speaks
+ * against it. What makes the request itself senseless throws (`usage`, `backup-missing`,
+ * `backup-unsupported`, `target-unreachable`); what only forbids to begin is in `problems`.
+ */
+export async function planRestore(
+  repository: Repository,
+  request: RestoreRequest,
+  options: PlanOptions,
+): Promise<RestorePlan> {
+  const { signal, report } = options;
+  report({ kind: 'phase', phase: 'plan', text: 'reading the catalog' });
+  const { candidates, passedOver } = await readCandidates(repository, request, { signal });
+  const known = await readSegmentSize(repository, candidates[0], { signal });
+  const segmentBytes = known ?? request.segmentBytes;
+  const chosen = await chooseWay(repository, { ...request, candidates, segmentBytes }, options);
+  const detail = await readBackup(repository, chosen.backup.name, { signal });
+  report({ kind: 'phase', phase: 'plan', text: `looking at the WAL after ${detail.name}` });
+  const reach = await reachOf(repository, request, { chosen, ...options });
+  const objects = await planObjects(repository, detail, { signal });
+  const spec = detail.sentinel.tablespaces;
+  const wanted = planTablespaces(spec, request.tablespaceMapping, request.destination);
+  const places = await placesOf(repository, { request, wanted, objects });
+  const tablespaces = resolved(wanted, places);
+  return {
+    backup: plannedBackup(detail, chosen.way),
+    destination: places.directories[0]?.path ?? request.destination,
+    target: request.target,
+    reach,
+    ...plain(objects),
+    tablespaces,
+    wal: planWal(chosen.way, reach),
+    recovery: request.writeRecoverySettings ? recoverySettings(request) : undefined,
+    warnings: [
+      ...passedOver,
+      ...planWarnings({ detail, way: chosen.way, tablespaces, ...request }),
+    ],
+    problems: [
+      ...(reach.problem === undefined ? [] : [reach.problem]),
+      ...versionProblems(detail),
+      ...objectProblems(detail, objects),
+      ...places.problems,
+    ],
+  };
+}
+
+async function reachOf(
+  repository: Repository,
+  { target, standby }: RestoreRequest,
+  { chosen, signal, report }: PlanOptions & { readonly chosen: ChosenWay },
+): Promise<Reach> {
+  const startTime = startTimeOf(chosen.backup);
+  return await judgeReach(
+    { repository, way: chosen.way, signal, report },
+    { target, standby, startTime, mark: chosen.mark },
+  );
+}
+
+type PlannedObjects = Pick<
+  RestorePlan,
+  'tars' | 'manifest' | 'files' | 'fetchBytes' | 'writeBytes'
+> & { readonly measured: MeasuredFiles | undefined; readonly missing: readonly string[] };
+
+async function planObjects(
+  repository: Repository,
+  detail: BackupDetail,
+  { signal }: RunOptions,
+): Promise<PlannedObjects> {
+  const { tars, missing } = await planTars(repository, detail, { signal });
+  const manifest = planManifest(detail);
+  const measured =
+    manifest === undefined ? undefined : await measureManifest(repository, manifest, { signal });
+  const { sentinel, metadata, files } = detail;
+  return {
+    tars: [...tars].sort(byTurn),
+    missing,
+    manifest,
+    measured,
+    files: files === undefined || files.files.size === 0 ? undefined : files.files,
+    fetchBytes: tars.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
+    writeBytes: measured?.totalBytes ?? sentinel.plainBytes ?? metadata?.plainBytes,
+  };
+}
+
+/** Without what served the planning. */
+function plain({ tars, manifest, files, fetchBytes, writeBytes }: PlannedObjects) {
+  return { tars, manifest, files, fetchBytes, writeBytes };
+}
+
+/** Those with `pg_control` and labels last; the largest first, so that none is left alone. */
+function byTurn(a: PlannedTar, b: PlannedTar): number {
+  if (a.last !== b.last) return a.last ? 1 : -1;
+  return b.storedBytes - a.storedBytes;
+}
+
+async function placesOf(
+  repository: Repository,
+  plan: {
+    readonly request: RestoreRequest;
+    readonly wanted: readonly PlannedTablespace[];
+    readonly objects: PlannedObjects;
+  },
+): Promise<CheckedPlaces> {
+  const { measured, writeBytes } = plan.objects;
+  const root: Place = {
+    role: 'destination',
+    path: plan.request.destination,
+    bytes: plan.wanted.length === 0 ? writeBytes : measured?.dataDirBytes,
+  };
+  const others = plan.wanted.map(({ oid, location }): Place => {
+    const bytes = measured === undefined ? undefined : (measured.tablespaceBytes.get(oid) ?? 0);
+    return { role: `tablespace ${oid}`, path: location, bytes };
+  });
+  const repositoryPath = await localPath(repository);
+  return await checkPlaces([root, ...others], { repositoryPath, totalBytes: writeBytes });
+}
+
+/** The repository's directory, if it is one on this machine. */
+async function localPath({ store }: Repository): Promise<string | undefined> {
+  if (!store.url.startsWith('/')) return undefined;
+  return await realpath(store.url).catch(() => store.url);
+}
+
+function resolved(
+  wanted: readonly PlannedTablespace[],
+  { directories }: CheckedPlaces,
+): PlannedTablespace[] {
+  return wanted.map((tablespace, index) => ({
+    ...tablespace,
+    location: directories[index + 1]?.path ?? tablespace.location,
+  }));
+}
+
+function plannedBackup(detail: BackupDetail, { backup }: WalWay): PlannedBackup {
+  const { sentinel, metadata } = detail;
+  return {
+    ...backup,
+    startTime: startTimeOf(detail),
+    finishTime: finishTimeOf(detail),
+    pgVersion: sentinel.pgVersion ?? metadata?.pgVersion,
+    systemId: sentinel.systemId ?? metadata?.systemId,
+  };
+}
+
+/** Before version 12 recovery was set up in another file, before 13 tsbk was never tried. */
+function versionProblems({ name, sentinel, metadata }: BackupDetail): TsbkError[] {
+  const version = sentinel.pgVersion ?? metadata?.pgVersion;
+  if (version === undefined || version >= 130_000) return [];
+  const major = version >= 100_000 ? Math.floor(version / 10_000) : version / 10_000;
+  return [
+    new TsbkError('backup-unsupported', `${name} is of PostgreSQL ${major}`, {
+      hint: 'tsbk restores PostgreSQL 13 and later. Use wal-g for this backup.',
+    }),
+  ];
+}

@@ -1,0 +1,72 @@
+import type { BackupDetail } from '../repository/catalog.ts';
+import { stopLsnOf } from './choose-backup.ts';
+import { missingName, ownSegments, wayEnd, type WalWay } from './find-way.ts';
+import type { PlanWarning } from './plan.ts';
+import type { PlannedTablespace } from './plan-tablespaces.ts';
+
+interface WarningInputs {
+  readonly detail: BackupDetail;
+  readonly way: WalWay;
+  readonly tablespaces: readonly PlannedTablespace[];
+  readonly destination: string;
+  readonly standby: boolean;
+}
+
+/** What does not forbid the restore and should be known before it. */
+export function planWarnings(inputs: WarningInputs): PlanWarning[] {
+  return [...recordWarnings(inputs.detail), ...walWarnings(inputs), ...placeWarnings(inputs)];
+}
+
+function recordWarnings(detail: BackupDetail): PlanWarning[] {
+  const { name, side, files, sentinel } = detail;
+  const warnings: PlanWarning[] = [];
+  if (side === undefined) {
+    warnings.push({
+      code: 'no-side-record',
+      text: `${name} was not made by tsbk: there are no hashes to check its objects against, only what their compression carries`,
+    });
+  }
+  if (files === undefined && !sentinel.filesMetadataDisabled) {
+    warnings.push({
+      code: 'no-files-metadata',
+      text: `${name} has no files_metadata.json: everything in its tars is restored, and a file that is missing cannot be noticed`,
+    });
+  }
+  if (stopLsnOf(detail) === undefined) {
+    warnings.push({
+      code: 'no-stop-lsn',
+      text: `the records of ${name} do not say where it ends in the WAL: whether a target is before its end cannot be checked`,
+    });
+  }
+  return warnings;
+}
+
+function walWarnings({ way, standby }: WarningInputs): PlanWarning[] {
+  const missing = missingName(way);
+  const warnings: PlanWarning[] = [];
+  if (way.hasPartial) {
+    warnings.push({
+      code: 'partial-segment',
+      text: `of ${missing} the archive has only the beginning (${missing}.partial), which recovery does not read`,
+    });
+  }
+  if (!standby) return warnings;
+  const stream = 'the standby must get it by streaming';
+  if (wayEnd(way) <= ownSegments(way).last) {
+    const text = `${missing}, which the backup needs, is not in the archive: ${stream}`;
+    warnings.push({ code: 'own-wal-missing', text });
+  } else if (way.run.isHole) {
+    const text = `the archive has WAL after ${missing}, but not ${missing} itself: ${stream}`;
+    warnings.push({ code: 'wal-hole', text });
+  }
+  return warnings;
+}
+
+function placeWarnings({ tablespaces, destination }: WarningInputs): PlanWarning[] {
+  return tablespaces
+    .filter(({ location }) => location.startsWith(`${destination}/`))
+    .map(({ oid, location }) => ({
+      code: 'tablespace-inside',
+      text: `tablespace ${oid} goes inside the data directory (${location}), which PostgreSQL advises against`,
+    }));
+}
