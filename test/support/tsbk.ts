@@ -7,7 +7,6 @@ import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { scratchPath, serverUser, stageForServerUser } from './postgres.ts';
-import { canServerUserRead } from './postgres/server-user.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
@@ -22,14 +21,17 @@ export interface InstalledTsbk {
 
 let installed: InstalledTsbk | undefined;
 
-/** The commands of this tree, or a copy of them when the tree is closed to the server's user. */
+/**
+ * A copy of this tree's commands: the tree may be closed to the server's user, and a build that runs
+ * meanwhile must not change what a server under test executes.
+ */
 export function installedTsbk(): InstalledTsbk {
   installed ??= install();
   return installed;
 }
 
 function install(): InstalledTsbk {
-  const packages = canServerUserRead(join(ROOT, 'packages/cli/bin/tsbk')) ? ROOT : copyOfTree();
+  const packages = copyOfTree();
   const node = stageForServerUser(process.execPath);
   return {
     cli: join(packages, 'packages/cli/bin/tsbk'),

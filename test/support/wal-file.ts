@@ -63,10 +63,10 @@ export function writeWalFile(folder: string, name: string, content: Uint8Array |
   return path;
 }
 
-/** A segment that is sent in several parts: 16 MiB, and its name. */
+/** A segment that is sent in two parts of 5 MiB or less, and its name. */
 export function largeSegment(): { readonly name: string; readonly content: Buffer } {
   const name = segmentName(1);
-  const segmentBytes = 16 * MIB;
+  const segmentBytes = 8 * MIB;
   return { name, content: segmentContent(name, { segmentBytes }) };
 }
 
