@@ -199,13 +199,26 @@ describe('a directory store', () => {
   });
 
   const strace = ['/usr/bin/strace', '/bin/strace'].find((path) => existsSync(path));
+  const skip = strace === undefined ? 'strace is not installed' : false;
+
+  it('fsyncs a file before it gets its name, and the folders after that', { skip }, async () => {
+    await using at = await place();
+    const log = join(at.root, '..', 'strace.log');
+    const options = ['-f', '-qq', '-y', '-o', log, '-e', 'trace=fsync,link'];
+    const command = [...options, process.execPath, WRITER, at.root, '900000', '1'];
+    await promisify(execFile)(strace ?? '', command);
+    const calls = (await readFile(log, 'utf8')).matchAll(/(fsync)\(\d+<([^>]*)>|(link)\(/g);
+    const order = [...calls].map(([, fsync, path]) => (fsync === undefined ? 'link' : path));
+    assert.match(order[0] ?? '', /wal_005\/1\.tmp\./);
+    assert.deepEqual(order.slice(1), ['link', join(at.root, 'wal_005'), at.root]);
+  });
+
   for (const [call, hit] of [
     ['fsync', 1],
     ['fsync', 2],
     ['pwrite64', 2],
     ['link', 1],
   ] as const) {
-    const skip = strace === undefined ? 'strace is not installed' : false;
     it(`whose ${call} number ${hit} fails has not stored anything (B4)`, { skip }, async () => {
       await using at = await place();
       const inject = ['-f', '-qq', '-o', '/dev/null', '-e', `inject=${call}:error=EIO:when=${hit}`];

@@ -136,6 +136,25 @@ describe('putStream', () => {
     assert.equal(left, false);
   });
 
+  it('waits for the parts on their way before it fails', async () => {
+    await using at = await place();
+    let running = 0;
+    const store = withUpload(at.store, () => ({
+      part: async (part) => {
+        running += 1;
+        if (part.number !== 1) {
+          await new Promise((resolve) => {
+            setTimeout(resolve, 200);
+          });
+        }
+        running -= 1;
+        if (part.number === 1) throw new TsbkError('store-full', 'no space');
+      },
+    }));
+    await assert.rejects(putStream(store, 'a', sourceOf(Buffer.alloc(35)), options), /no space/);
+    assert.equal(running, 0);
+  });
+
   it('leaves the source when a part fails', async () => {
     await using at = await place();
     let left = false;

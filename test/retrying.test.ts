@@ -162,6 +162,21 @@ describe('waiting between attempts', () => {
     );
     assert.equal(calls, 1);
   });
+
+  it('is over when the signal has aborted, even if there were no further attempt', async () => {
+    await using at = await place();
+    const controller = new AbortController();
+    const reason = new Error('stop');
+    for (const error of [broken(), new TsbkError('store-denied', 'no')]) {
+      const stat = (): Promise<undefined> => {
+        controller.abort(reason);
+        return Promise.reject(error);
+      };
+      const store = at.around({ stat }, { attempts: 1 });
+      const call = { signal: controller.signal };
+      await assert.rejects(store.stat('a', call), (thrown) => thrown === reason);
+    }
+  });
 });
 
 describe('an error', () => {

@@ -117,10 +117,10 @@ describe('a service that cannot be reached (C2)', () => {
 });
 
 describe('a service that stands still (C3)', () => {
-  const options = { requestTimeoutMs: 250 };
+  const hurried = { requestTimeoutMs: 250 };
 
   it('without an answer is a timeout for every operation', async () => {
-    await using at = await onModel({ options });
+    await using at = await onModel({ options: hurried });
     at.model.addRule({ times: 1000, fault: { kind: 'hang' } });
     const { store } = at;
     await refuses('store-timeout', () => store.stat('a', { signal }));
@@ -132,32 +132,37 @@ describe('a service that stands still (C3)', () => {
   });
 
   it('in the middle of a part is a timeout', async () => {
-    await using at = await onModel({ options });
-    const upload = await at.store.upload('a', { signal });
+    await using at = await onModel();
+    const upload = await patient(await at.another(hurried)).upload('a', { signal });
     const fault = { kind: 'slow-intake', bytesPerTick: 1 } as const;
-    at.model.addRule({ operation: 'UploadPart', fault });
+    at.model.addRule({ operation: 'UploadPart', times: 1000, fault });
     const long = { number: 1, offset: 0, bytes: noise(24 * 1024 * 1024) };
     await refuses('store-timeout', () => upload.part(long, { signal }));
   });
 
   it('in the middle of a body is a timeout, also if a byte comes now and then', async () => {
-    await using at = await onModel({ options });
+    await using at = await onModel();
     const content = noise(1_000_000);
     await at.store.put('a', content, { signal });
-    at.model.addRule({ operation: 'GetObject', times: 2, fault: { kind: 'trickle' } });
-    await refuses('store-timeout', () => contentOf(at.store, 'a'));
-    assert.deepEqual(await contentOf(patient(at.store), 'a'), content);
+    const store = await at.another(hurried);
+    at.model.addRule({ operation: 'GetObject', fault: { kind: 'trickle' } });
+    await refuses('store-timeout', () => contentOf(store, 'a'));
+    at.model.addRule({ operation: 'GetObject', fault: { kind: 'trickle' } });
+    assert.deepEqual(await contentOf(patient(store, 100), 'a'), content);
   });
 
   it('is not one whose reader takes its time', async () => {
-    await using at = await onModel({ options });
+    const requestTimeoutMs = 2000;
+    await using at = await onModel({ options: { requestTimeoutMs } });
     const content = noise(3_000_000);
     await at.store.put('a', content, { signal });
     const blob = await at.store.get('a', { signal });
     const chunks: Uint8Array[] = [];
     for await (const chunk of blob?.body ?? []) {
       chunks.push(chunk);
-      if (chunks.length === 2) await new Promise((resolve) => setTimeout(resolve, 600));
+      if (chunks.length === 2) {
+        await new Promise((resolve) => setTimeout(resolve, requestTimeoutMs + 1000));
+      }
     }
     assert.deepEqual(Buffer.concat(chunks), content);
   });

@@ -27,7 +27,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   backup: 4,
   restore: 4,
   retention: 4,
-  verify: 4,
+  check: 4,
   settings: 5,
   engine: 5,
   lanes: 5,

@@ -2,6 +2,7 @@ import { describe } from 'node:test';
 import type { BlobStore } from '@tsbk/core/ports/blob-store';
 import { absenceContract } from './blob-store/absence.ts';
 import { cancelContract } from './blob-store/cancel.ts';
+import { confirmContract } from './blob-store/confirm.ts';
 import { listContract } from './blob-store/list.ts';
 import { modelContract } from './blob-store/model.ts';
 import { putContract } from './blob-store/put.ts';
@@ -21,6 +22,7 @@ export type OpenStore = () => Promise<StoreUnderTest>;
 export function blobStoreContract(name: string, open: OpenStore): void {
   describe(name, () => {
     putContract(open);
+    confirmContract(open);
     readContract(open);
     uploadContract(open);
     listContract(open);

@@ -1,6 +1,7 @@
 import { EXIT, exitCodeOf } from '@tsbk/core/kernel/exit';
 import { commandProcess, UNFINISHED } from '@tsbk/core/engine/command-process';
 import { describeError } from '@tsbk/core/engine/describe-error';
+import { leaveWith } from '@tsbk/core/engine/leave';
 import { loadRunSettings } from '@tsbk/core/engine/load-run-settings';
 import { parseArgv } from '@tsbk/core/settings/argv';
 import { runArchivePush } from './run.ts';
@@ -23,9 +24,9 @@ const log = (line: string): void => {
 };
 
 async function main(): Promise<number> {
-  using command = commandProcess(process.argv.slice(2), EXIT.temporary);
+  using command = commandProcess(EXIT.temporary);
   try {
-    const argv = parseArgv(command.args, []);
+    const argv = parseArgv(process.argv.slice(2), []);
     if (argv.help) {
       process.stdout.write(HELP);
       return EXIT.ok;
@@ -48,4 +49,4 @@ async function main(): Promise<number> {
   }
 }
 
-process.exitCode = await main();
+leaveWith(await main());

@@ -3,7 +3,9 @@ import { EXIT, exitCodeOf } from '@tsbk/core/kernel/exit';
 import { TsbkError } from '@tsbk/core/kernel/errors';
 import { pushWal } from '@tsbk/core/archive/push';
 import { systemIdOfDataDirectory } from '@tsbk/core/cluster/system-id';
+import { GRACE_MS } from '@tsbk/core/engine/command-process';
 import { describeError } from '@tsbk/core/engine/describe-error';
+import { withGrace } from '@tsbk/core/engine/grace';
 import { openRepository } from '@tsbk/core/engine/open-repository';
 import type { LoadedSettings } from '@tsbk/core/settings/load';
 
@@ -31,16 +33,7 @@ export async function runArchivePush(run: PushRun): Promise<number> {
   ).unref();
   const signal = AbortSignal.any([run.signal, deadline.signal]);
   try {
-    const path = onePath(run.paths);
-    await using repository = await openRepository(run.settings, {
-      retryBudgetMs: config.pushTimeoutMs,
-      report: (event) => {
-        if (event.kind === 'retry') run.log(`trying again: ${event.what}: ${event.error}`);
-      },
-    });
-    const serverSystemId = await systemIdOfDataDirectory(join(dirname(path), '..'));
-    const { name, outcome } = await pushWal(repository, { path, serverSystemId }, { signal });
-    if (outcome === 'already-there') run.log(`${name} was archived before, with the same content`);
+    await withGrace(push(run, signal), signal, GRACE_MS);
     return EXIT.ok;
   } catch (error) {
     for (const line of describeError(error)) run.log(line);
@@ -48,6 +41,20 @@ export async function runArchivePush(run: PushRun): Promise<number> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+async function push(run: PushRun, signal: AbortSignal): Promise<void> {
+  const { settings, log } = run;
+  const path = onePath(run.paths);
+  await using repository = await openRepository(settings, {
+    retryBudgetMs: settings.config.pushTimeoutMs,
+    report: (event) => {
+      if (event.kind === 'retry') log(`trying again: ${event.what}: ${event.error}`);
+    },
+  });
+  const serverSystemId = await systemIdOfDataDirectory(join(dirname(path), '..'));
+  const { name, outcome } = await pushWal(repository, { path, serverSystemId }, { signal });
+  if (outcome === 'already-there') log(`${name} was archived before, with the same content`);
 }
 
 function onePath(paths: readonly string[]): string {

@@ -1,8 +1,9 @@
 import { systemClock } from '@tsbk/core/engine/clock';
-import { commandProcess, UNFINISHED } from '@tsbk/core/engine/command-process';
+import { UNFINISHED } from '@tsbk/core/engine/command-process';
+import { stopSignals } from '@tsbk/core/engine/stop-signals';
 import { EXIT } from '@tsbk/core/kernel/exit';
 import { errorText } from './frame/error-text.ts';
-import { leaveNow, leaveWith } from './frame/leave.ts';
+import { leaveNow, leaveWith } from '@tsbk/core/engine/leave';
 import { runCli } from './frame/run-cli.ts';
 
 // A drained event loop ends Node.js with whatever stands here: that must never look like success.
@@ -22,14 +23,15 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-using command = commandProcess(process.argv.slice(2), EXIT.temporary);
+const stop = stopSignals(process, () => leaveNow(EXIT.temporary));
 const exitCode = await runCli({
-  args: command.args,
+  args: process.argv.slice(2),
   env: process.env,
   stdout: process.stdout,
   stderr: process.stderr,
   cwd: process.cwd(),
   clock: systemClock,
-  signal: command.signal,
+  signal: stop.signal,
 });
+stop.dispose();
 leaveWith(exitCode);

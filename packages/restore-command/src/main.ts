@@ -1,5 +1,6 @@
 import { commandProcess, UNFINISHED } from '@tsbk/core/engine/command-process';
 import { describeError } from '@tsbk/core/engine/describe-error';
+import { leaveWith } from '@tsbk/core/engine/leave';
 import { loadRunSettings } from '@tsbk/core/engine/load-run-settings';
 import { parseArgv } from '@tsbk/core/settings/argv';
 import { cannotKnowExit, runArchiveGet } from './run.ts';
@@ -24,9 +25,9 @@ const log = (line: string): void => {
 async function main(): Promise<number> {
   const dataDir = process.cwd();
   const unknown = cannotKnowExit(dataDir);
-  using command = commandProcess(process.argv.slice(2), unknown);
+  using command = commandProcess(unknown);
   try {
-    const argv = parseArgv(command.args, []);
+    const argv = parseArgv(process.argv.slice(2), []);
     if (argv.help) {
       process.stdout.write(HELP);
       return unknown;
@@ -50,4 +51,4 @@ async function main(): Promise<number> {
   }
 }
 
-process.exitCode = await main();
+leaveWith(await main());

@@ -2,9 +2,11 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXIT } from '@tsbk/core/kernel/exit';
 import { TsbkError } from '@tsbk/core/kernel/errors';
-import { getWal } from '@tsbk/core/archive/get';
+import { getWal, type GetOutcome } from '@tsbk/core/archive/get';
 import { systemClock } from '@tsbk/core/engine/clock';
+import { GRACE_MS } from '@tsbk/core/engine/command-process';
 import { describeError } from '@tsbk/core/engine/describe-error';
+import { withGrace } from '@tsbk/core/engine/grace';
 import { openRepository } from '@tsbk/core/engine/open-repository';
 import type { LoadedSettings } from '@tsbk/core/settings/load';
 import { readWalMark } from '@tsbk/core/cluster/wal-mark';
@@ -36,7 +38,7 @@ const CANNOT_KNOW = 200;
  * there it is 75.
  */
 export function cannotKnowExit(dataDir: string): number {
-  return existsSync(join(dataDir, 'standby.signal')) ? EXIT.temporary : CANNOT_KNOW;
+  return isStandby(dataDir) ? EXIT.temporary : CANNOT_KNOW;
 }
 
 /**
@@ -44,37 +46,45 @@ export function cannotKnowExit(dataDir: string): number {
  * place, `PROVEN_ABSENT` means proven absent; whatever else happens must not end a recovery.
  */
 export async function runArchiveGet(run: GetRun): Promise<number> {
-  const { dataDir, signal, settings } = run;
-  const { config } = settings;
   try {
-    const [name, destination] = run.positionals;
-    if (name === undefined || destination === undefined || run.positionals.length !== 2) {
-      throw new TsbkError(
-        'usage',
-        `a name and a destination are needed, not ${run.positionals.length}`,
-        {
-          hint: "restore_command = 'tsbk-archive-get %f %p'",
-        },
-      );
-    }
-    await using repository = await openRepository(settings, {
-      // The patience of `getWal` is the budget; a second one below it would only add to it.
-      retryBudgetMs: 0,
-      report: () => {},
-    });
-    const request = {
-      name,
-      destination,
-      patienceMs: config.getPatienceMs,
-      mustExist: await readWalMark(dataDir),
-    };
-    const report = (event: { kind: string }): void => {
-      if (event.kind === 'retry') run.log(`the archive does not answer, waiting: ${name}`);
-    };
-    const outcome = await getWal(repository, request, { signal, clock: systemClock, report });
+    const outcome = await withGrace(get(run), run.signal, GRACE_MS);
     return outcome === 'fetched' ? EXIT.ok : PROVEN_ABSENT;
   } catch (error) {
     for (const line of describeError(error)) run.log(line);
-    return cannotKnowExit(dataDir);
+    return cannotKnowExit(run.dataDir);
   }
+}
+
+/**
+ * A standby asks again by itself, and looks meanwhile whether it can stream or is to be promoted:
+ * it must not be kept waiting.
+ */
+const STANDBY_PATIENCE_MS = 2000;
+
+async function get({ positionals, settings, dataDir, log, signal }: GetRun): Promise<GetOutcome> {
+  const [name, destination] = positionals;
+  if (name === undefined || destination === undefined || positionals.length !== 2) {
+    const given = `a name and a destination are needed, not ${positionals.length} arguments`;
+    throw new TsbkError('usage', given, { hint: "restore_command = 'tsbk-archive-get %f %p'" });
+  }
+  await using repository = await openRepository(settings, {
+    // The patience of `getWal` is the budget; a second one below it would only add to it.
+    retryBudgetMs: 0,
+    report: () => {},
+  });
+  const { getPatienceMs } = settings.config;
+  const request = {
+    name,
+    destination,
+    patienceMs: isStandby(dataDir) ? Math.min(getPatienceMs, STANDBY_PATIENCE_MS) : getPatienceMs,
+    mustExist: await readWalMark(dataDir),
+  };
+  const report = (event: { kind: string }): void => {
+    if (event.kind === 'retry') log(`the archive does not answer, waiting: ${name}`);
+  };
+  return await getWal(repository, request, { signal, clock: systemClock, report });
+}
+
+function isStandby(dataDir: string): boolean {
+  return existsSync(join(dataDir, 'standby.signal'));
 }

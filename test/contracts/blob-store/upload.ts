@@ -53,6 +53,16 @@ export function uploadContract(open: OpenStore): void {
     assert.deepEqual(await contentOf(under.store, 'a'), content);
   });
 
+  it('a last part that is sent again may be shorter', async () => {
+    await using under = await open();
+    const upload = await under.store.upload('a', { signal });
+    for (const bytes of [noise(1000, 7), noise(10)]) {
+      await upload.part({ number: 1, offset: 0, bytes }, { signal });
+    }
+    await upload.complete({ signal });
+    assert.deepEqual(await contentOf(under.store, 'a'), noise(10));
+  });
+
   it('an upload if absent leaves what exists alone', async () => {
     await using under = await open();
     const { store } = under;

@@ -1,4 +1,5 @@
 import { runArchiveGet as get } from '@tsbk/restore-command/run';
+import { untilOrphaned } from '@tsbk/core/engine/parent-watch';
 import type { Run } from '../command.ts';
 
 /**
@@ -6,10 +7,12 @@ import type { Run } from '../command.ts';
  * turns proven absence into 1, or 74 under WAL-G's name.
  */
 export const runArchiveGet: Run = (context) =>
-  get({
-    positionals: context.positionals,
-    settings: context.settings,
-    dataDir: context.cwd,
-    signal: context.signal,
-    log: (line) => context.errOut(`${line}\n`),
-  });
+  untilOrphaned(context.signal, (signal) =>
+    get({
+      positionals: context.positionals,
+      settings: context.settings,
+      dataDir: context.cwd,
+      signal,
+      log: (line) => context.errOut(`${line}\n`),
+    }),
+  );

@@ -3,7 +3,7 @@ import { EXIT } from '@tsbk/core/kernel/exit';
 import { openRepository } from '@tsbk/core/engine/open-repository';
 import { runCheck as check } from '@tsbk/core/engine/run-check';
 import { stringifyJson } from '@tsbk/core/format/json';
-import type { Finding } from '@tsbk/core/verify/finding';
+import type { Finding } from '@tsbk/core/check/finding';
 import type { Run } from '../command.ts';
 
 /** `tsbk check` */

@@ -88,6 +88,8 @@ async function attempt(
   );
   try {
     await writeVerified({ path: temporary, file, source: opened, sha256: digest, signal });
+    // The server that asked may be gone, and its successor may be asking for the same name.
+    signal.throwIfAborted();
     await rename(temporary, request.destination);
   } catch (error) {
     await rm(temporary, { force: true });

@@ -1,4 +1,4 @@
-import { open, type FileHandle } from 'node:fs/promises';
+import { constants, open, type FileHandle } from 'node:fs/promises';
 import { messageOf, TsbkError } from '../kernel/errors.ts';
 import type { SystemId } from '../kernel/system-id.ts';
 import type { WalFileName } from '../kernel/wal-file.ts';
@@ -84,7 +84,8 @@ async function* read(
 
 async function openOrThrow(path: string): Promise<FileHandle> {
   try {
-    return await open(path, 'r');
+    // Without O_NONBLOCK a named pipe would be waited for, and no signal could end that.
+    return await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     throw new TsbkError('wal-file-unreadable', `cannot open ${path}: ${messageOf(error)}`, {
       hint: 'archive_command must pass %p and run as the operating-system user of the server.',

@@ -1,7 +1,10 @@
 import { formatInstant } from '../kernel/instant.ts';
+import { asObject, optionalString } from '../format/json-fields.ts';
 import { stringifyJson } from '../format/json.ts';
 import { backupFolder, claimKey, sentinelKey } from '../repository/layout.ts';
+import { readRecord } from '../repository/read-record.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
+import { mapParallel } from '../stream/parallel.ts';
 
 /**
  * Claims a backup name for this run. `false` if a backup of that name exists, another run holds it,
@@ -35,20 +38,47 @@ export async function releaseName(
   await repository.store.remove(claimKey(backup), { signal });
 }
 
+/** What a failed run may have left. */
+export interface Unfinished {
+  readonly name: string;
+  readonly runId: string;
+  /** The sentinel was sent and its outcome is not known. */
+  readonly sentinelTried: boolean;
+}
+
+const REMOVALS_AT_ONCE = 16;
+
 /**
- * Removes everything that a failed run stored, the claim last. The sentinel goes first should the
- * run have failed after writing it without knowing.
+ * Removes everything that a failed run stored, the sentinel first and the claim last. Nothing is
+ * removed unless the claim is this run's: another tool may have made a backup of the same name.
  */
 export async function removeUnfinished(
   repository: Repository,
-  backup: string,
+  { name, runId, sentinelTried }: Unfinished,
   { signal }: RunOptions,
 ): Promise<void> {
   const { store } = repository;
-  const claim = claimKey(backup);
-  await store.remove(sentinelKey(backup), { signal });
+  const claim = claimKey(name);
+  if ((await claimant(repository, name, { signal })) !== runId) return;
+  if (sentinelTried) await store.remove(sentinelKey(name), { signal });
+  else if ((await store.stat(sentinelKey(name), { signal })) !== undefined) return;
   const keys: string[] = [];
-  for await (const { key } of store.list(backupFolder(backup), { signal })) keys.push(key);
-  for (const key of keys) if (key !== claim) await store.remove(key, { signal });
+  for await (const { key } of store.list(backupFolder(name), { signal })) {
+    if (key !== claim) keys.push(key);
+  }
+  await mapParallel(keys, { width: REMOVALS_AT_ONCE, signal }, (key, both) =>
+    store.remove(key, { signal: both }),
+  );
   await store.remove(claim, { signal });
+}
+
+/** Id of the run that holds a name, `undefined` if none does. */
+async function claimant(
+  repository: Repository,
+  name: string,
+  { signal }: RunOptions,
+): Promise<string | undefined> {
+  const key = claimKey(name);
+  const record = await readRecord(repository, key, { signal });
+  return record === undefined ? undefined : optionalString(asObject(record, key), 'run', key);
 }

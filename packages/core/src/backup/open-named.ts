@@ -5,7 +5,7 @@ import type { BackupServer } from '../ports/backup-server.ts';
 import type { BackupSource, OpenBackup } from '../ports/backup-source.ts';
 import type { Report } from '../ports/report.ts';
 import type { Repository } from '../repository/repository.ts';
-import { claimName } from './claim.ts';
+import { claimName, removeUnfinished } from './claim.ts';
 
 /** A backup under way whose name this run holds. */
 export interface NamedBackup extends AsyncDisposable {
@@ -23,6 +23,7 @@ interface NamedRequest {
 }
 
 const ATTEMPTS = 3;
+const TAKE_BACK_MS = 10_000;
 
 /**
  * Starts the backup and claims the name that follows from its start segment. Where that name is
@@ -39,6 +40,7 @@ export async function openNamed(
   { signal, report }: { readonly signal: AbortSignal; readonly report: Report },
 ): Promise<NamedBackup> {
   const { repository, source, server } = inputs;
+  let lastName = '';
   for (let attempt = 1; ; attempt += 1) {
     report({ kind: 'phase', phase: 'start', text: 'starting the backup (checkpoint)' });
     const backup = await source.open(request, { signal });
@@ -48,15 +50,32 @@ export async function openNamed(
       const { segmentBytes } = server.identity;
       const number = segmentNumberAt(startLsn, segmentBytes);
       const name = fullBackupName(formatSegment({ timeline, number }, segmentBytes)).text;
+      lastName = name;
       const run = { id: request.runId, host: request.hostname };
-      held = await claimName(repository, name, run, { signal });
+      held = await claim(repository, name, { run, signal });
       if (held) return { name, backup, [Symbol.asyncDispose]: () => backup[Symbol.asyncDispose]() };
       report({ kind: 'info', text: `${name} is taken already` });
       if (attempt === ATTEMPTS || server.identity.inRecovery) throw taken(name, server);
     } finally {
       if (!held) await backup[Symbol.asyncDispose]();
     }
-    if (!(await server.switchWal())) throw taken('the start segment', server);
+    if (!(await server.switchWal())) throw taken(lastName, server);
+  }
+}
+
+/** A claim of unknown outcome is taken back, or it would stand in the way of the next run. */
+async function claim(
+  repository: Repository,
+  name: string,
+  { run, signal }: { readonly run: { id: string; host: string }; readonly signal: AbortSignal },
+): Promise<boolean> {
+  try {
+    return await claimName(repository, name, run, { signal });
+  } catch (error) {
+    const unfinished = { name, runId: run.id, sentinelTried: false };
+    const own = { signal: AbortSignal.timeout(TAKE_BACK_MS) };
+    await removeUnfinished(repository, unfinished, own).catch(() => undefined);
+    throw error;
   }
 }
 

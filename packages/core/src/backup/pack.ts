@@ -57,17 +57,18 @@ export function packer(options: PackOptions): Packer {
     part.pipe.end();
   };
   const partFor = async (bytes: number): Promise<OpenPart> => {
-    const full = open.filter((p) => p.payloadBytes > 0 && p.payloadBytes + bytes > partBytesMax);
-    for (const part of full) await close(part);
-    if (open.length < lanes.width) {
-      parts += 1;
-      const part = openPart(options, parts);
-      open.push(part);
-      return part;
-    }
-    return open.reduce((least, part) =>
-      part.pipe.buffered() < least.pipe.buffered() ? part : least,
+    const fitting = open.filter(
+      (p) => p.payloadBytes === 0 || p.payloadBytes + bytes <= partBytesMax,
     );
+    const [least] = [...(fitting.length > 0 ? fitting : open)].sort(byWaiting);
+    if (open.length >= lanes.width && least !== undefined) {
+      if (fitting.length > 0) return least;
+      await close(least);
+    }
+    parts += 1;
+    const part = openPart(options, parts);
+    open.push(part);
+    return part;
   };
 
   return {
@@ -100,6 +101,10 @@ async function write(part: OpenPart, chunk: Uint8Array): Promise<void> {
     await part.done;
     throw error;
   }
+}
+
+function byWaiting(a: OpenPart, b: OpenPart): number {
+  return a.pipe.buffered() - b.pipe.buffered();
 }
 
 function openPart({ backup, lanes, bufferBytes, signal }: PackOptions, number: number): OpenPart {

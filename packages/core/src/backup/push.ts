@@ -1,4 +1,4 @@
-import { isTsbkError, TsbkError } from '../kernel/errors.ts';
+import { isTsbkError, messageOf, TsbkError } from '../kernel/errors.ts';
 import { ceilToMicrosecond, type Instant } from '../kernel/instant.ts';
 import { formatLsn } from '../kernel/lsn.ts';
 import type { JsonValue } from '../format/json.ts';
@@ -7,14 +7,16 @@ import type { BackupSource } from '../ports/backup-source.ts';
 import type { Lanes } from '../ports/lanes.ts';
 import type { Report } from '../ports/report.ts';
 import { requireIdentity } from '../repository/identity.ts';
+import { sentinelKey } from '../repository/layout.ts';
 import type { Repository } from '../repository/repository.ts';
 import { segmentsOfRange } from '../repository/wal-of-backup.ts';
-import { removeUnfinished, releaseName } from './claim.ts';
+import { releaseName, removeUnfinished, type Unfinished } from './claim.ts';
 import { copyMembers } from './copy-members.ts';
 import { openNamed, type NamedBackup } from './open-named.ts';
 import { storeLabels } from './store-labels.ts';
 import { storeRecords } from './store-records.ts';
 import { waitForWal } from './wait-for-wal.ts';
+import { createRecord } from '../repository/write-object.ts';
 
 /** What a base backup is made of and from. */
 export interface PushInputs {
@@ -73,22 +75,39 @@ export async function pushBackup(
   const startTime = ceilToMicrosecond(repository.clock.now());
   await requireIdentity(repository, server.identity.systemId, { signal });
   await using named = await openNamed(inputs, request, { signal, report });
+  const progress: Progress = { sentinelTried: false };
+  let result: PushResult;
   try {
-    return await run({ ...inputs, request, named, startTime }, { signal, report });
+    result = await run({ ...inputs, request, named, startTime, progress }, { signal, report });
   } catch (error) {
-    await cleanUp(repository, named.name, { error, report });
+    // The server must not wait for the clean-up.
+    await named[Symbol.asyncDispose]();
+    await cleanUp(
+      repository,
+      { name: named.name, runId: request.runId, ...progress },
+      { error, report },
+    );
     throw error;
   }
+  // From here on there is a backup: nothing may fail any more.
+  await release(repository, named.name, report);
+  return result;
+}
+
+/** How far a run got; decides what a failed one may remove. */
+interface Progress {
+  sentinelTried: boolean;
 }
 
 interface Run extends PushInputs {
   readonly request: PushRequest;
   readonly named: NamedBackup;
   readonly startTime: Instant;
+  readonly progress: Progress;
 }
 
 async function run(
-  { repository, server, lanes, request, named, startTime }: Run,
+  { repository, server, lanes, request, named, startTime, progress }: Run,
   { signal, report }: { readonly signal: AbortSignal; readonly report: Report },
 ): Promise<PushResult> {
   const { name, backup } = named;
@@ -100,7 +119,8 @@ async function run(
     { repository, lanes, backup, name, dataDirectoryMode: identity.dataDirectoryMode },
     { partBytesMax: request.partBytesMax, bufferBytes: LANE_BUFFER_BYTES, signal, report },
   );
-  const { stopLsn } = await backup.end();
+  const { stopLsn, timeline: stopTimeline } = await backup.end();
+  if (stopTimeline !== timeline) throw timelineChanged(name, timeline, stopTimeline);
   const labels = await storeLabels(repository, { name, labels: copied.labels }, { signal });
 
   const segments = segmentsOfRange({
@@ -123,10 +143,8 @@ async function run(
     { name, start: backup.start, stopLsn, segments, copied, labels, identity, startTime, request },
     { signal },
   );
-  await releaseName(repository, name, { signal }).catch((error: unknown) => {
-    if (!isTsbkError(error) && !signal.aborted) throw error;
-    report({ kind: 'warning', code: 'claim-left', text: `${name} is complete, its claim stayed` });
-  });
+  progress.sentinelTried = true;
+  await createRecord(repository, sentinelKey(name), stored.sentinel, { signal });
   return {
     name,
     startLsn: formatLsn(startLsn),
@@ -141,22 +159,41 @@ async function run(
   };
 }
 
+async function release(repository: Repository, name: string, report: Report): Promise<void> {
+  try {
+    await releaseName(repository, name, { signal: AbortSignal.timeout(CLEANUP_MS) });
+  } catch (error) {
+    report({
+      kind: 'warning',
+      code: 'claim-left',
+      text: `${name} is complete; its claim could not be removed (${messageOf(error)})`,
+    });
+  }
+}
+
 /** The run's own signal may be aborted already, so the clean-up has one of its own. */
 async function cleanUp(
   repository: Repository,
-  name: string,
+  unfinished: Unfinished,
   { error, report }: { readonly error: unknown; readonly report: Report },
 ): Promise<void> {
   // Somebody else writes under this name: what lies there is not ours to remove.
   if (isTsbkError(error, 'object-exists')) return;
   try {
-    await removeUnfinished(repository, name, { signal: AbortSignal.timeout(CLEANUP_MS) });
+    await removeUnfinished(repository, unfinished, { signal: AbortSignal.timeout(CLEANUP_MS) });
   } catch (cleanupError) {
-    const why = cleanupError instanceof TsbkError ? cleanupError.message : String(cleanupError);
     report({
       kind: 'warning',
       code: 'unfinished-left',
-      text: `objects of the unfinished ${name} could not be removed (${why}); they are no backup`,
+      text: `objects of the unfinished ${unfinished.name} could not be removed (${messageOf(cleanupError)}); they are no backup`,
     });
   }
+}
+
+function timelineChanged(name: string, from: number, to: number): TsbkError {
+  return new TsbkError(
+    'server-promoted',
+    `the server went from timeline ${from} to ${to} while ${name} was taken`,
+    { hint: 'Take the backup again: it starts on the new timeline then.' },
+  );
 }

@@ -4,13 +4,11 @@ import type { JsonValue } from '../format/json.ts';
 import type { BackupStart } from '../ports/backup-source.ts';
 import type { ServerIdentity } from '../ports/backup-server.ts';
 import type { Receipt } from '../ports/lanes.ts';
-import { TsbkError } from '../kernel/errors.ts';
 import { formatFilesMetadata } from '../repository/files-metadata.ts';
 import {
   backupFolder,
   filesMetadataKey,
   metadataKey,
-  sentinelKey,
   sideRecordKey,
 } from '../repository/layout.ts';
 import { formatMetadata } from '../repository/metadata.ts';
@@ -18,7 +16,7 @@ import { putStream } from '../repository/put-stream.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
 import { formatFullSentinel, type FullSentinel } from '../repository/sentinel.ts';
 import { formatSideRecord } from '../repository/side-record.ts';
-import { createObject } from '../repository/write-object.ts';
+import { appeared, createObject, createRecord } from '../repository/write-object.ts';
 import { sourceOf } from '../stream/source.ts';
 import type { CopiedMembers } from './copy-members.ts';
 
@@ -42,14 +40,16 @@ interface RecordInputs {
 }
 
 export interface StoredRecords {
+  /** Text of the sentinel, which the caller writes last. */
+  readonly sentinel: string;
   readonly plainBytes: number;
   readonly storedBytes: number;
   readonly finishTime: Instant;
 }
 
 /**
- * Writes the records of a finished backup in the order that makes it appear whole or not at all:
- * metadata, files metadata, side record, and the sentinel last.
+ * Writes the records of a finished backup but the sentinel: metadata, files metadata, side record.
+ * None of them makes it appear.
  */
 export async function storeRecords(
   repository: Repository,
@@ -61,11 +61,11 @@ export async function storeRecords(
   const tars = [...copied.parts.map(({ receipt }) => receipt), copied.control, labels];
   const sentinel = makeSentinel(inputs, tars, finishTime);
 
-  await putNew(repository, metadataKey(name), formatMetadata(sentinel), { signal });
+  await createRecord(repository, metadataKey(name), formatMetadata(sentinel), { signal });
   await storeFilesMetadata(repository, inputs, { signal });
   await storeSideRecord(repository, inputs, [...tars, copied.manifest], { signal });
-  await putNew(repository, sentinelKey(name), formatFullSentinel(sentinel), { signal });
-  return { plainBytes: sentinel.plainBytes, storedBytes: sentinel.storedBytes, finishTime };
+  const { plainBytes, storedBytes } = sentinel;
+  return { sentinel: formatFullSentinel(sentinel), plainBytes, storedBytes, finishTime };
 }
 
 function makeSentinel(
@@ -112,7 +112,7 @@ async function storeFilesMetadata(
   const source = formatFilesMetadata(copied.files, tars);
   const options = { ifAbsent: true, signal, partBytes, partsInFlight };
   const { outcome } = await putStream(store, filesMetadataKey(name), source, options);
-  if (outcome === 'exists') throw exists(filesMetadataKey(name));
+  if (outcome === 'exists') throw appeared(filesMetadataKey(name));
 }
 
 async function storeSideRecord(
@@ -138,20 +138,4 @@ async function storeSideRecord(
   );
   const object = { key: sideRecordKey(name), source: sourceOf(Buffer.from(text)) };
   await createObject(repository, object, { signal });
-}
-
-async function putNew(
-  repository: Repository,
-  key: string,
-  text: string,
-  { signal }: RunOptions,
-): Promise<void> {
-  const outcome = await repository.store.put(key, Buffer.from(text), { signal, ifAbsent: true });
-  if (outcome === 'exists') throw exists(key);
-}
-
-function exists(key: string): TsbkError {
-  return new TsbkError('object-exists', `${key} appeared while this backup was made`, {
-    hint: 'Another run wrote under the same name. Nothing of it was changed; take the backup again.',
-  });
 }

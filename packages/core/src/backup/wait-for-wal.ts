@@ -2,6 +2,7 @@ import { formatDuration } from '../kernel/duration.ts';
 import { TsbkError } from '../kernel/errors.ts';
 import type { Report } from '../ports/report.ts';
 import type { Repository } from '../repository/repository.ts';
+import { orAbort } from '../stream/abort.ts';
 import { missingWal } from '../repository/wal-of-backup.ts';
 
 export interface WalWait {
@@ -16,6 +17,7 @@ export interface WalWait {
 const PAUSE_MS_FIRST = 200;
 const PAUSE_MS_MAX = 5000;
 const REPORT_EVERY_MS = 10_000;
+const ARCHIVER_ANSWER_MS = 5000;
 
 /**
  * Waits until every segment of a backup is in the archive: without them it could not be restored.
@@ -34,7 +36,7 @@ export async function waitForWal(
     missing = await missingWal(repository, missing, { signal });
     if (missing.length === 0) return;
     const waitedMs = clock.monotonicMs() - start;
-    if (waitedMs >= wait.timeoutMs) throw timeUp(missing, wait, await wait.archiverState());
+    if (waitedMs >= wait.timeoutMs) throw timeUp(missing, wait, await stateOf(wait));
     if (waitedMs - reportedMs >= REPORT_EVERY_MS) {
       reportedMs = waitedMs;
       report({
@@ -44,6 +46,12 @@ export async function waitForWal(
     }
     await clock.sleep(Math.min(pauseMs, wait.timeoutMs - waitedMs), { signal });
   }
+}
+
+/** A server that does not answer must not keep the message back. */
+async function stateOf(wait: WalWait): Promise<string | undefined> {
+  const asked = AbortSignal.timeout(ARCHIVER_ANSWER_MS);
+  return await orAbort(wait.archiverState(), asked).catch(() => undefined);
 }
 
 function describe(missing: readonly string[]): string {

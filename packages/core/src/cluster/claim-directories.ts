@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { systemErrorCode, TsbkError } from '../kernel/errors.ts';
 import { syncDirectory } from './late-sync.ts';
@@ -6,7 +6,7 @@ import { writeFailed } from './write-failed.ts';
 
 /** Directories that belong to this run from now on. */
 export interface ClaimedDirectories {
-  /** Flushes their names in the directories above them. */
+  /** Flushes their names in the directories above them, and gives up the claim: nothing is removed any more. */
   sync(): Promise<void>;
   /**
    * Removes everything in them, and those that this run made. What was there before (an empty
@@ -14,6 +14,8 @@ export interface ClaimedDirectories {
    */
   clear(): Promise<void>;
 }
+
+const CLAIM_FILE = 'tsbk_restore_claim';
 
 interface Claimed {
   readonly path: string;
@@ -40,7 +42,10 @@ export async function claimDirectories(
   }
   return {
     sync: async () => {
-      for (const { path, isNew } of claimed) if (isNew) await syncDirectory(dirname(path));
+      for (const { path, isNew } of claimed) {
+        if (isNew) await syncDirectory(dirname(path));
+        else await rm(join(path, CLAIM_FILE), { force: true });
+      }
     },
     clear: () => clear(claimed),
   };
@@ -55,10 +60,28 @@ async function claim(path: string, recursive: boolean): Promise<Claimed> {
     if (systemErrorCode(error) !== 'EEXIST') throw writeFailed(path, error);
   }
   const [found] = await readdir(path);
-  if (found === undefined) return { path, isNew: false };
+  if (found === undefined) {
+    await takeEmpty(path);
+    return { path, isNew: false };
+  }
   throw new TsbkError('target-not-empty', `${path} is not empty any more (there is ${found})`, {
     hint: 'Something else writes there. Give another directory.',
   });
+}
+
+/**
+ * An empty directory that was there before is taken by making a file in it that only one of several
+ * runs can make: the others must not believe that what they see in it is theirs to remove.
+ */
+async function takeEmpty(path: string): Promise<void> {
+  try {
+    await writeFile(join(path, CLAIM_FILE), '', { flag: 'wx', mode: 0o600 });
+  } catch (error) {
+    if (systemErrorCode(error) !== 'EEXIST') throw writeFailed(path, error);
+    throw new TsbkError('target-not-empty', `another restore into ${path} has begun`, {
+      hint: 'Give another directory, or wait for it to end.',
+    });
+  }
 }
 
 async function clear(claimed: readonly Claimed[]): Promise<void> {

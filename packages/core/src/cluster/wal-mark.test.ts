@@ -7,6 +7,7 @@ import { mustExist, parseWalMark, readWalMark, writeWalMark } from './wal-mark.t
 
 const MARK = {
   segmentBytes: 16 * 1024 * 1024,
+  histories: ['00000002.history'],
   ranges: [
     { first: '0000000100000000000000FE', last: '000000010000000100000001' },
     { first: '000000020000000100000001', last: '000000020000000100000003' },
@@ -24,7 +25,7 @@ test('a mark knows the segments of its ranges, across the carry, and no others',
     '0000000100000000000000FD',
     '000000010000000100000002',
     '000000030000000100000002',
-    '00000002.history',
+    '00000003.history',
     'nonsense',
   ];
   assert.deepEqual(inside.filter(known), inside);

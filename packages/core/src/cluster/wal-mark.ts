@@ -15,6 +15,8 @@ export interface WalMarkRange {
 
 export interface WalMark {
   readonly segmentBytes: number;
+  /** Names of the history files that recovery was planned by. */
+  readonly histories: readonly string[];
   readonly ranges: readonly WalMarkRange[];
 }
 
@@ -29,13 +31,14 @@ export async function writeWalMark(dataDir: string, mark: WalMark): Promise<void
   const text = stringifyJson({
     version: 1,
     segment_bytes: mark.segmentBytes,
+    histories: mark.histories,
     ranges: mark.ranges.map(({ first, last }) => ({ first, last })),
   });
   await writeDurably(join(dataDir, MARK_FILE), Buffer.from(text), 0o600);
 }
 
 /**
- * Whether a segment was in the archive when the directory was restored: then an archive that does
+ * Whether a file was in the archive when the directory was restored: then an archive that does
  * not have it now has lost it, and recovery must not end there. `undefined` without a mark.
  */
 export async function readWalMark(
@@ -55,7 +58,9 @@ export async function readWalMark(
 export function parseWalMark(text: string): WalMark {
   const o = asObject(parseJson(text, { what: MARK_FILE }), MARK_FILE);
   const ranges = optionalField(o, 'ranges');
+  const histories = optionalField(o, 'histories');
   return {
+    histories: (Array.isArray(histories) ? histories : []).map(String),
     segmentBytes: integerField(o, 'segment_bytes', MARK_FILE),
     ranges: (Array.isArray(ranges) ? ranges : []).map((range) => {
       const fields = asObject(range, MARK_FILE);
@@ -68,7 +73,7 @@ export function parseWalMark(text: string): WalMark {
 }
 
 /** The question that `archive-get` asks of a mark. */
-export function mustExist({ segmentBytes, ranges }: WalMark): (name: string) => boolean {
+export function mustExist({ segmentBytes, histories, ranges }: WalMark): (name: string) => boolean {
   const known = ranges.flatMap(({ first, last }) => {
     const from = parseSegment(first, segmentBytes);
     const to = parseSegment(last, segmentBytes);
@@ -76,7 +81,7 @@ export function mustExist({ segmentBytes, ranges }: WalMark): (name: string) => 
   });
   return (name) => {
     const segment = parseSegment(name, segmentBytes);
-    if (segment === undefined) return false;
+    if (segment === undefined) return histories.includes(name);
     return known.some(
       ({ from, to }) =>
         segment.timeline === from.timeline &&

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { failed, warning, type Finding } from '../verify/finding.ts';
+import { failed, warning, type Finding } from '../check/finding.ts';
 
 const OTHERS = 0o077;
 

@@ -10,7 +10,10 @@ import {
 import { identifySystem } from '../postgres/identify-system.ts';
 import { loadConnection } from '../postgres/load-connection.ts';
 import { protocolSource } from '../postgres/protocol-source.ts';
-import { openReplicationSession } from '../postgres/replication-session.ts';
+import {
+  openReplicationSession,
+  type ReplicationSession,
+} from '../postgres/replication-session.ts';
 import { describeArchiver } from '../postgres/describe-archiver.ts';
 import { readServerFacts, type ServerFacts } from '../postgres/server-facts.ts';
 import { openSqlSession, type SqlSession } from '../postgres/sql-session.ts';
@@ -95,11 +98,17 @@ async function readIdentity(
     systemId,
     versionNumber: session.version.number,
     segmentBytes,
-    inRecovery: facts?.inRecovery ?? (await session.show('transaction_read_only')) === 'on',
+    inRecovery: facts?.inRecovery ?? (await isStandby(session)),
     dataDirectoryMode: mode,
     dataDirectory: facts?.dataDirectory,
   };
   return { identity, host: session.host };
+}
+
+/** 14 and later say it themselves; before that a session that cannot write is a sign of it. */
+async function isStandby(session: ReplicationSession): Promise<boolean> {
+  const said = session.parameters.get('in_hot_standby');
+  return (said ?? (await session.show('transaction_read_only'))) === 'on';
 }
 
 const UNITS: Readonly<Record<string, number>> = { B: 1, kB: 1024, MB: 1024 ** 2, GB: 1024 ** 3 };

@@ -11,10 +11,10 @@ import { readIdentity } from '../repository/identity.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { LoadedSettings } from '../settings/load.ts';
 import { probeConditionalWrites } from '../storage/probe-conditional-writes.ts';
-import { checkArchivedSegment } from '../verify/check-archiving.ts';
-import { checkRepository } from '../verify/check-repository.ts';
-import { checkServer } from '../verify/check-server.ts';
-import { failed, ok, type Finding } from '../verify/finding.ts';
+import { checkArchivedSegment } from '../check/check-archiving.ts';
+import { checkRepository } from '../check/check-repository.ts';
+import { checkServer } from '../check/check-server.ts';
+import { failed, ok, type Finding } from '../check/finding.ts';
 import { checkSecretFiles } from './check-files.ts';
 
 interface CheckRequest {

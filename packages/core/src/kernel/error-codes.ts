@@ -132,7 +132,7 @@ export const ERROR_CODES = {
   'wal-wait-timeout': {
     exit: 'temporary',
     retry: false,
-    doc: 'The backup is stored, but its WAL did not arrive in the archive in time, so the backup was not completed. Check the archiver (`pg_stat_archiver`).',
+    doc: 'The WAL of the backup did not arrive in the archive in time, so the backup was not completed and what was stored of it was removed. Check the archiver (`pg_stat_archiver`); `TSBK_WAL_TIMEOUT` sets the time.',
   },
   'bad-wal-name': {
     exit: 'failure',

@@ -111,6 +111,11 @@ export interface BlobStore {
   readonly url: string;
   readonly limits: StoreLimits;
   stat(key: string, options: CallOptions): Promise<BlobInfo | undefined>;
+  /**
+   * Whether an object exists *durably*; makes it durable where its writer has not got to that yet.
+   * For those who answer for what somebody else wrote.
+   */
+  confirm(key: string, options: CallOptions): Promise<boolean>;
   get(key: string, options: GetOptions): Promise<Blob | undefined>;
   /** Stores a small object in one request. */
   put(key: string, bytes: Uint8Array, options: PutOptions): Promise<PutOutcome>;

@@ -154,12 +154,19 @@ export function startTimeOf(backup: BackupSummary): Instant {
   return backup.metadata?.startTime ?? backup.sentinel.startTime ?? backup.modified;
 }
 
+/** The newest backup by start time, `undefined` if there is none. */
+export function newestOf(backups: readonly BackupSummary[]): BackupSummary | undefined {
+  let newest = backups[0];
+  for (const backup of backups) {
+    if (newest === undefined || startTimeOf(backup) > startTimeOf(newest)) newest = backup;
+  }
+  return newest;
+}
+
 /** The sentinel of the newest backup by start time; `undefined` in an empty repository. */
 export async function newestSentinel(
   repository: Repository,
   { signal }: RunOptions,
 ): Promise<Sentinel | undefined> {
-  const { backups } = await readCatalog(repository, { signal });
-  const newest = [...backups].sort((a, b) => Number(startTimeOf(a) - startTimeOf(b))).at(-1);
-  return newest?.sentinel;
+  return newestOf((await readCatalog(repository, { signal })).backups)?.sentinel;
 }

@@ -1,5 +1,5 @@
 import { TsbkError } from '../kernel/errors.ts';
-import { readCatalog, startTimeOf } from './catalog.ts';
+import { newestOf, readCatalog } from './catalog.ts';
 import type { Repository, RunOptions } from './repository.ts';
 
 /**
@@ -10,11 +10,7 @@ export async function newestBackup(
   repository: Repository,
   { signal }: RunOptions,
 ): Promise<string> {
-  const { backups } = await readCatalog(repository, { signal });
-  let newest = backups[0];
-  for (const backup of backups) {
-    if (newest === undefined || startTimeOf(backup) > startTimeOf(newest)) newest = backup;
-  }
+  const newest = newestOf((await readCatalog(repository, { signal })).backups);
   if (newest !== undefined) return newest.name;
   throw new TsbkError('backup-missing', `${repository.store.url} holds no backup`, {
     hint: 'Take one: tsbk backup-push.',

@@ -33,6 +33,8 @@ export async function openVerified(
   }
   if (record === undefined) return opened.content;
   if (opened.info.bytes !== record.stored.bytes) {
+    // Nobody will read it: this is what frees its connection.
+    await opened.stored[Symbol.asyncIterator]().return?.();
     throw differs(key, `has ${opened.info.bytes} bytes and was stored with ${record.stored.bytes}`);
   }
   return verified(repository, opened, { key, record });

@@ -28,6 +28,7 @@ export function partGatherer(source: ByteSource, signal: AbortSignal): PartGathe
   let isFirst = true;
 
   const pull = async (): Promise<boolean> => {
+    signal.throwIfAborted();
     state = 'pulling';
     const result = await orAbort(iterator.next(), signal);
     state = result.done === true ? 'ended' : 'idle';

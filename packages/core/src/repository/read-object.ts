@@ -1,4 +1,4 @@
-import { TsbkError } from '../kernel/errors.ts';
+import { isTsbkError, TsbkError } from '../kernel/errors.ts';
 import type { BlobInfo } from '../ports/blob-store.ts';
 import type { ByteSource } from '../ports/bytes.ts';
 import type { Codec } from '../ports/codec.ts';
@@ -45,6 +45,17 @@ export async function openObject(
     info: blob.info,
     codec,
     stored: blob.body,
-    content: pipe(blob.body, repository.cipher.decrypt, codec.decompress),
+    content: named(pipe(blob.body, repository.cipher.decrypt, codec.decompress), key),
   };
+}
+
+/** Codecs and ciphers know what is wrong, not with which object. */
+async function* named(content: ByteSource, key: string): ByteSource {
+  try {
+    yield* content;
+  } catch (error) {
+    if (!isTsbkError(error) || error.message.includes(key)) throw error;
+    const { code, hint, retry, message } = error;
+    throw new TsbkError(code, `${key}: ${message}`, { hint, retry, cause: error });
+  }
 }

@@ -89,7 +89,9 @@ export async function storeWal(
   if (existing !== undefined) {
     const ours = await digest(wal.source());
     await mustHold(repository, existing, { name, sha256: ours.sha256 }, { signal });
-    await storeDigest(repository, { ...existing, name, sha256: ours.sha256 }, { signal });
+    // Another push of this file may still be making it durable, and may yet fail at that.
+    if (!(await repository.store.confirm(existing.key, { signal }))) throw vanished(existing.key);
+    await storeDigest(repository, { ...existing, name, ...ours, isOurs: false }, { signal });
     return 'already-there';
   }
   const receipt = await writeObject(
@@ -101,15 +103,19 @@ export async function storeWal(
   const { sha256 } = receipt.plain;
   if (receipt.outcome === 'exists') {
     const info = await repository.store.stat(receipt.key, { signal });
-    if (info === undefined) {
-      throw new TsbkError('store-failed', `${receipt.key} exists and does not exist`, {
-        hint: 'Somebody is deleting from the archive while it is written. Find out who.',
-      });
-    }
+    if (info === undefined) throw vanished(receipt.key);
     await mustHold(repository, { key: receipt.key, extension, info }, { name, sha256 }, { signal });
   }
-  await storeDigest(repository, { extension, name, sha256 }, { signal });
-  return receipt.outcome === 'exists' ? 'already-there' : 'stored';
+  const isOurs = receipt.outcome === 'stored';
+  await storeDigest(repository, { extension, name, sha256, isOurs }, { signal });
+  return isOurs ? 'stored' : 'already-there';
+}
+
+function vanished(key: string): TsbkError {
+  return new TsbkError('store-failed', `${key} was there and is gone`, {
+    hint: 'Another push of it failed just now, or somebody deletes from the archive. PostgreSQL will offer the file again.',
+    retry: true,
+  });
 }
 
 /** The digest that was stored with a WAL file, if there is one. */
@@ -139,7 +145,13 @@ export function carriesChecksum(codecName: string): boolean {
 
 async function storeDigest(
   repository: Repository,
-  wal: { readonly name: string; readonly extension: string; readonly sha256: string },
+  wal: {
+    readonly name: string;
+    readonly extension: string;
+    readonly sha256: string;
+    /** This call stored the segment: a digest that is there already is of one that is gone. */
+    readonly isOurs: boolean;
+  },
   { signal }: RunOptions,
 ): Promise<void> {
   const codec = repository.codecOf(wal.extension);
@@ -148,7 +160,14 @@ async function storeDigest(
   }
   const line = Buffer.from(`${wal.sha256}  ${wal.name}\n`, 'latin1');
   const key = walDigestKey(wal.name, codec.name);
-  await repository.store.put(key, line, { signal, ifAbsent: true });
+  const outcome = await repository.store.put(key, line, { signal, ifAbsent: !wal.isOurs });
+  if (outcome === 'stored') return;
+  const theirs = await readWalDigest(repository, wal.name, codec.name, { signal });
+  if (theirs === wal.sha256) return;
+  // A reader would refuse the segment, so it is not archived yet.
+  throw new TsbkError('object-corrupt', `${key} is not the digest of ${wal.name}`, {
+    hint: 'The digest is damaged. The archived segment was just compared and is right: remove the digest.',
+  });
 }
 
 async function mustHold(

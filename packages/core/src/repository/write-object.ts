@@ -46,7 +46,23 @@ export async function createObject(
   const written = await writeObject(repository, { ...object, ifAbsent: true }, { signal });
   const { outcome, ...receipt } = written;
   if (outcome === 'stored') return receipt;
-  throw new TsbkError('object-exists', `${receipt.key} appeared while this backup was made`, {
+  throw appeared(receipt.key);
+}
+
+/** Writes a JSON record, as it is, under a key that must not exist yet. Throws `object-exists`. */
+export async function createRecord(
+  repository: Repository,
+  key: string,
+  text: string,
+  { signal }: RunOptions,
+): Promise<void> {
+  const outcome = await repository.store.put(key, Buffer.from(text), { signal, ifAbsent: true });
+  if (outcome === 'exists') throw appeared(key);
+}
+
+/** An object of a backup under way that somebody else wrote. */
+export function appeared(key: string): TsbkError {
+  return new TsbkError('object-exists', `${key} appeared while this backup was made`, {
     hint: 'Another run wrote under the same name. Nothing of it was changed; take the backup again.',
   });
 }

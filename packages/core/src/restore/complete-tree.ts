@@ -10,6 +10,7 @@ import { amendManifest } from './amend-manifest.ts';
 import type { Extracted } from './extract.ts';
 import { mappedTablespaceMap, requireLabel } from './held-files.ts';
 import type { RestorePlan } from './plan.ts';
+import { historyName } from './resolve-timeline.ts';
 
 interface TreeInputs {
   readonly repository: Repository;
@@ -56,9 +57,12 @@ export async function completeTree(
   if (plan.recovery !== undefined) {
     await writeRecoveryFiles(plan.destination, { ...plan.recovery, mode: fileMode });
   }
+  const followed = plan.wal.timeline;
   await writeWalMark(plan.destination, {
     segmentBytes: plan.wal.segmentBytes,
     ranges: plan.wal.available,
+    // Lost, it would make the server choose another timeline, or one that is taken.
+    histories: followed === plan.backup.timeline ? [] : [historyName(followed)],
   });
   await placer.finish();
 }

@@ -120,7 +120,7 @@ class Extraction {
   }
 
   async #entry({ header, body }: TarEntry, tar: PlannedTar): Promise<void> {
-    if (header.rawName === undefined) this.#awaited.delete(header.name);
+    if (header.rawName === undefined) this.#arrived(header);
     if (header.kind === 'directory' && isRootName(header.name)) {
       this.#rootMode = (header.mode & 0o777) === 0o750 ? 0o750 : 0o700;
       return;
@@ -138,6 +138,12 @@ class Extraction {
           hint: 'No PostgreSQL backup has hard links, devices or pipes. Find out who wrote this archive.',
         });
     }
+  }
+
+  /** WAL-G lists directories of local backups, and those without the slash that tars may have. */
+  #arrived({ name, kind }: TarHeader): void {
+    this.#awaited.delete(name);
+    if (kind === 'directory') this.#awaited.delete(name.replace(/(?<=.)\/$/, ''));
   }
 
   async #file(

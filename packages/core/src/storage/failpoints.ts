@@ -72,6 +72,7 @@ export function withFailpoint(
     url: store.url,
     limits: store.limits,
     stat: (key, call) => around('stat', () => store.stat(key, call)),
+    confirm: (key, call) => around('stat', () => store.confirm(key, call)),
     get: (key, call) => around('get', () => store.get(key, call)),
     put: (key, bytes, call) => around('put', () => store.put(key, bytes, call)),
     upload: (key, call) =>

@@ -21,6 +21,7 @@ export function retrying(store: BlobStore, options: RetryOptions): BlobStore {
     url: store.url,
     limits: store.limits,
     stat: (key, call) => again(`stat ${key}`, call.signal, () => store.stat(key, call)),
+    confirm: (key, call) => again(`confirm ${key}`, call.signal, () => store.confirm(key, call)),
     get: async (key, call) => {
       const blob = await again(`get ${key}`, call.signal, () => store.get(key, call));
       return blob && { info: blob.info, body: resumingBody(store, blob, call, options) };

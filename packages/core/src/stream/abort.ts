@@ -7,6 +7,8 @@ export async function orAbort<T>(
   signal: AbortSignal,
   onAbort?: () => void,
 ): Promise<T> {
+  // Nobody may be left to hear a failure that comes after the abort.
+  promise.catch(() => undefined);
   if (signal.aborted) onAbort?.();
   signal.throwIfAborted();
   let listener: (() => void) | undefined;

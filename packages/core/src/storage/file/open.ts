@@ -1,5 +1,11 @@
 import { dirname } from 'node:path';
-import type { BlobStore, PutOptions, PutOutcome, Upload } from '../../ports/blob-store.ts';
+import type {
+  BlobStore,
+  CallOptions,
+  PutOptions,
+  PutOutcome,
+  Upload,
+} from '../../ports/blob-store.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { createDirectorySync, type DirectorySync } from './durable-directory.ts';
 import { listFiles, listFolders } from './list.ts';
@@ -38,6 +44,7 @@ export function openFileStore(
       signal.throwIfAborted();
       return statFile(await resolveRoot(options.root), key);
     },
+    confirm: (key, callOptions) => existsDurably({ ...options, clock, sync }, key, callOptions),
     get: async (key, getOptions) => {
       getOptions.signal.throwIfAborted();
       return getFile(await resolveRoot(options.root), key, getOptions);
@@ -86,7 +93,7 @@ async function put(
 async function existsDurably(
   writer: Writer,
   key: string,
-  { signal }: PutOptions,
+  { signal }: CallOptions,
 ): Promise<boolean> {
   signal.throwIfAborted();
   const root = await resolveRoot(writer.root);

@@ -48,6 +48,8 @@ export async function openS3Store(
     url: target.url,
     limits: { ...LIMITS, ...options.limits },
     stat: async (key, callOptions) => (await head(target, key, callOptions))?.info,
+    // What S3 shows, it has acknowledged.
+    confirm: async (key, callOptions) => (await head(target, key, callOptions)) !== undefined,
     get: (key, getOptions) => getObject(target, key, getOptions),
     put: (key, bytes, putOptions) => putObject(target, { key, bytes }, putOptions),
     upload: (key, putOptions) => beginMultipart(target, key, putOptions),

@@ -12,6 +12,5 @@ export function leaveWith(exitCode: number): void {
 
 /** Ends the process here and now. For an entry point's last resorts only. */
 export function leaveNow(exitCode: number): never {
-  // oxlint-disable-next-line unicorn/no-process-exit
   process.exit(exitCode);
 }

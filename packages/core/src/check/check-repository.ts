@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { isTsbkError } from '../kernel/errors.ts';
 import { readCatalog } from '../repository/catalog.ts';
+import { BACKUPS_FOLDER, sentinelKey } from '../repository/layout.ts';
 import { extensionOf, openObject } from '../repository/read-object.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
 import { createObject } from '../repository/write-object.ts';
@@ -43,11 +44,30 @@ export async function checkRepository(
     const bad = broken.map(({ name, problem }) =>
       warning('repository', problem.message, `Look at ${name}: it cannot be restored.`),
     );
-    return [count, ...bad];
+    return [count, ...bad, ...(await unfinishedBackups(repository, { signal }))];
   });
   if (!readable) return findings;
   const written = await step(() => roundTrip(repository, { signal }));
   if (written) await step(() => overwriting(probe, { signal }));
+  return findings;
+}
+
+/** Folders without a sentinel: a backup under way, or what a killed run left. */
+async function unfinishedBackups(
+  repository: Repository,
+  { signal }: RunOptions,
+): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for await (const name of repository.store.folders(BACKUPS_FOLDER, { signal })) {
+    if ((await repository.store.stat(sentinelKey(name), { signal })) !== undefined) continue;
+    findings.push(
+      warning(
+        'repository',
+        `${name} is no complete backup: it is being made, or a run was killed`,
+        `If no backup-push is running, remove the folder ${BACKUPS_FOLDER}${name}/ from the repository.`,
+      ),
+    );
+  }
   return findings;
 }
 
