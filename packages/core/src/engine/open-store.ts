@@ -18,10 +18,11 @@ const RETRY_CAP_MS = 20_000;
  * else, and only the one that is needed. Throws `setting-missing` without a prefix.
  */
 export async function openStore(
-  { config }: LoadedSettings,
+  settings: LoadedSettings,
   options: { readonly report: Report; readonly retryBudgetMs?: number },
 ): Promise<BlobStore> {
-  const store = withLimit(withFault(await bareStore(config), config.failpoint), config);
+  const { config } = settings;
+  const store = withLimit(withFault(await bareStore(settings), config.failpoint), config);
   return retrying(store, {
     attempts: config.s3MaxRetries + 1,
     budgetMs: options.retryBudgetMs ?? config.retryBudgetMs,
@@ -47,7 +48,8 @@ function withFault(store: BlobStore, failpoint: string | undefined): BlobStore {
   });
 }
 
-async function bareStore(config: Config): Promise<BlobStore> {
+async function bareStore(settings: LoadedSettings): Promise<BlobStore> {
+  const { config } = settings;
   if (config.filePrefix !== undefined) {
     const { openFileStore } = await import('../storage/file/open.ts');
     const root = await fileRoot(config.filePrefix, config.storagePrefix);
@@ -55,7 +57,7 @@ async function bareStore(config: Config): Promise<BlobStore> {
   }
   if (config.s3Prefix !== undefined) {
     const { openS3Store } = await import('../storage/s3/open.ts');
-    return await openS3Store(s3Options(config, config.s3Prefix), { clock: systemClock });
+    return await openS3Store(s3Options(settings, config.s3Prefix), { clock: systemClock });
   }
   throw new TsbkError('setting-missing', 'it is not set where the repository is', {
     hint: 'Set WALG_FILE_PREFIX=/var/backups/main for a directory or WALG_S3_PREFIX=s3://bucket/main for S3.',
@@ -71,7 +73,9 @@ async function fileRoot(prefix: string, folder: string | undefined): Promise<str
   return root;
 }
 
-function s3Options(config: Config, url: string) {
+function s3Options({ config, passedOn }: LoadedSettings, url: string) {
+  // With a web identity the SDK's own chain assumes the role; doing it again would fail.
+  const webIdentity = passedOn.some(({ name }) => name === 'AWS_WEB_IDENTITY_TOKEN_FILE');
   const [, bucket = '', folder = ''] = /^[^:]+:\/\/([^/]+)\/?(.*)$/.exec(url) ?? [];
   const prefix = [folder, config.storagePrefix ?? ''].filter((part) => part !== '').join('/');
   return {
@@ -87,7 +91,7 @@ function s3Options(config: Config, url: string) {
     profile: config.s3Profile,
     configFile: config.s3ConfigFile,
     sharedCredentialsFile: config.s3CredentialsFile,
-    roleArn: config.s3RoleArn,
+    roleArn: webIdentity ? undefined : config.s3RoleArn,
     roleSessionName: config.s3RoleSessionName,
     storageClass: config.s3StorageClass,
     sse: config.s3Sse,
@@ -95,6 +99,7 @@ function s3Options(config: Config, url: string) {
     sseCustomerKey: config.s3SseCustomerKey?.reveal(),
     caCertFile: config.s3CaFile,
     additionalHeaders: config.s3AdditionalHeaders?.reveal(),
+    conditionalWrites: config.s3ConditionalWrites,
     useListObjectsV1: config.s3ListV1,
     retentionPeriodS: config.s3RetentionSeconds,
     retentionMode: config.s3RetentionMode,

@@ -139,6 +139,13 @@ export const S3_SETTINGS = {
     commands,
     doc: 'Headers to send with each request.',
   }),
+  s3ConditionalWrites: setting({
+    env: ['TSBK_S3_CONDITIONAL_WRITES'],
+    kind: choice(['native', 'check-first']),
+    default: 'native',
+    commands: writers,
+    doc: 'Who refuses to overwrite: the service (`native`), or tsbk by looking first, which two writers at the same moment can beat. `tsbk check` tells whether the service can.',
+  }),
   s3ListV1: setting({
     env: ['TSBK_S3_USE_LIST_OBJECTS_V1', ...walg('S3_USE_LIST_OBJECTS_V1')],
     kind: boolean,
