@@ -126,7 +126,7 @@ async function command(
 ): Promise<TsbkRun> {
   say(`$ tsbk ${args.map((arg) => arg.replace(/^\/.*\//, '…/')).join(' ')}`);
   const run = await runTsbk(args, { env });
-  for (const line of `${run.stdout}${run.stderr}`.trimEnd().split('\n')) say(`    ${line}`);
+  for (const line of `${run.stderr}${run.stdout}`.trimEnd().split('\n')) say(`    ${line}`);
   if (run.code !== 0) throw new Error(`tsbk ${args[0]} exited with ${run.code}`);
   return run;
 }
