@@ -17,9 +17,12 @@ const COMMANDS = [
   { folder: 'restore-command', command: 'tsbk-archive-get' },
 ] as const;
 
-/** CommonJS packages inside an ES module bundle want `require`. */
+/**
+ * A file that was cut off must not end as if it had done its work: 70 is `EXIT.internal`, until the
+ * last statement says otherwise. And CommonJS packages inside an ES module bundle want `require`.
+ */
 const BANNER =
-  "import { createRequire as tsbkCreateRequire } from 'node:module'; const require = tsbkCreateRequire(import.meta.url);";
+  "process.exitCode ??= 70; import { createRequire as tsbkCreateRequire } from 'node:module'; const require = tsbkCreateRequire(import.meta.url);";
 
 /** `0.1.0+a1b2c3d4e5`: the version, and the commit where there is one. */
 function version(): string {

@@ -28,13 +28,15 @@ let standby: string;
 before(() => {
   home = mkdtempSync(join(tmpdir(), 'tsbk-launchers-'));
   standby = join(home, 'standby');
-  for (const folder of ['bin', 'dist', 'bare/bin', 'standby'])
+  for (const folder of ['bin', 'dist', 'bare/bin', 'empty/bin', 'empty/dist', 'standby'])
     mkdirSync(join(home, folder), { recursive: true });
   for (const path of Object.values(LAUNCHERS)) {
     const name = path.slice(path.lastIndexOf('/') + 1);
     cpSync(join(ROOT, path), join(home, 'bin', name));
     cpSync(join(ROOT, path), join(home, 'bare/bin', name));
-    writeFileSync(join(home, 'dist', `${name}.mjs`), '');
+    cpSync(join(ROOT, path), join(home, 'empty/bin', name));
+    writeFileSync(join(home, 'dist', `${name}.mjs`), '// the program\n');
+    writeFileSync(join(home, 'empty/dist', `${name}.mjs`), '');
     symlinkSync(join(home, 'bin', name), join(home, `linked-${name}`));
   }
   writeFileSync(join(standby, 'standby.signal'), '');
@@ -99,10 +101,14 @@ describe('the launchers', () => {
       const noNode = launch(`bin/${name}`, { args, env: { TSBK_NODE: '/nonexistent/node' } });
       assert.equal(noNode.status, exit, name);
       assert.match(noNode.stderr, /^tsbk\S*: there is no \/nonexistent\/node .*TSBK_NODE/);
-      const noBundle = launch(`bare/bin/${name}`, { args });
-      assert.equal(noBundle.status, exit, name);
-      assert.match(noBundle.stderr, /^tsbk\S*: .*\.mjs is missing/);
-      if (exit === 200) assert.equal(launch(`bare/bin/${name}`, { args, cwd: standby }).status, 75);
+      for (const place of ['bare', 'empty']) {
+        const noBundle = launch(`${place}/bin/${name}`, { args });
+        assert.equal(noBundle.status, exit, name);
+        assert.match(noBundle.stderr, /^tsbk\S*: .*\.mjs is missing, empty or cannot be read/);
+        if (exit !== 200) continue;
+        const onStandby = launch(`${place}/bin/${name}`, { args, cwd: standby });
+        assert.equal(onStandby.status, 75);
+      }
     }
   });
 

@@ -114,7 +114,9 @@ export function describeFullPath(version: PostgresVersion, kind: StoreKind): voi
     test('a target after the end of the archive is refused before anything is written', async () => {
       const directory = scratchPathForServerUser('refused');
       const future = ['--target-time', '2099-01-01 00:00:00+00'];
-      const refused = await runTsbk(['backup-fetch', directory, 'LATEST', ...future], { env: env() });
+      const refused = await runTsbk(['backup-fetch', directory, 'LATEST', ...future], {
+        env: env(),
+      });
       assert.equal(refused.code, 1, refused.stderr);
       assert.match(refused.stderr, /target-unreachable/);
       assert.equal(existsSync(directory), false);
@@ -140,7 +142,9 @@ async function takeSteps(server: Server): Promise<Moments> {
   const lsn = await value('select pg_current_wal_lsn()::text as value');
   await server.query('insert into steps values (2)');
   await sleep(20);
-  const time = await value("select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US+00') as value");
+  const time = await value(
+    "select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US+00') as value",
+  );
   await sleep(20);
   const session = await server.client();
   await session.query('begin');

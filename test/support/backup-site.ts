@@ -10,77 +10,78 @@ import {
 import { openTestStore } from './store.ts';
 import { installedTsbk, runTsbk, type TsbkOptions, type TsbkRun } from './tsbk.ts';
 
+type Environment = Readonly<Record<string, string>>;
+
 /** What `backup-push --json` answers. */
 export interface PushedBackup {
   readonly name: string;
   readonly startLsn: string;
   readonly stopLsn: string;
-  readonly parts: number;
-  readonly files: number;
+  readonly timeline: number;
   readonly plainBytes: number;
   readonly storedBytes: number;
+  readonly files: number;
+  readonly parts: number;
+}
+
+/** A server, the repository it archives into, and `tsbk` as it is used beside them. */
+export interface BackupSite extends AsyncDisposable {
+  readonly server: Server;
+  /** The repository's directory. */
+  readonly root: string;
+  /** Settings of the repository and the connection to the server. */
+  readonly env: Environment;
+  /** Runs `tsbk` with the site's settings and those given. */
+  tsbk(args: readonly string[], options?: TsbkOptions): Promise<TsbkRun>;
+  /** Takes a backup, which must succeed. */
+  push(args?: readonly string[], options?: TsbkOptions): Promise<PushedBackup & { run: TsbkRun }>;
+  /** Names of the backups. Nothing may be wrong with any. */
+  list(): Promise<string[]>;
+  /** Restores, which must succeed, and waits until a server on it has recovered. */
+  restore(options?: RestoreOptions): Promise<RestoredServer>;
 }
 
 export interface RestoreOptions {
-  /** Arguments of `backup-fetch` after the destination; `LATEST` if absent. */
+  /** Arguments of `backup-fetch` after the directory; `LATEST` if absent. */
   readonly args?: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
+  /** Settings for `tsbk` and the restored server's `restore_command`. */
+  readonly env?: Environment;
   /** Looks at the directory before a server has touched it. */
-  readonly beforeStart?: (directory: string) => Promise<void>;
-  /** For the restored server. */
+  readonly inspect?: (directory: string) => Promise<void>;
   readonly start?: Partial<StartFromOptions>;
 }
 
-export interface Restored extends AsyncDisposable {
+export interface RestoredServer extends AsyncDisposable {
   readonly server: Server;
   readonly directory: string;
   readonly run: TsbkRun;
 }
 
-/** A server that archives into a directory, and `tsbk` as it is used beside it. */
-export interface BackupSite extends AsyncDisposable {
-  readonly server: Server;
-  /** The repository's directory. */
-  readonly root: string;
-  /** Settings of the repository and the connection to `server`. */
-  readonly env: Readonly<Record<string, string>>;
-  /** Runs `tsbk` with the site's settings, those given last. */
-  tsbk(args: readonly string[], options?: TsbkOptions): Promise<TsbkRun>;
-  /** A backup that must succeed. */
-  push(args?: readonly string[], options?: TsbkOptions): Promise<PushedBackup & { run: TsbkRun }>;
-  /** Names of the backups, as `backup-list --json` gives them without a word on stderr. */
-  list(): Promise<string[]>;
-  /** Restores, and starts a server that recovers to the end of its target. */
-  restore(options?: RestoreOptions): Promise<Restored>;
-}
+export type SiteOptions = Omit<PostgresOptions, 'archiveCommand'> & {
+  /** Settings of tsbk, for the server's `archive_command` as for those who run it by hand. */
+  readonly tsbkEnv?: Environment;
+};
 
-/** Starts a server and a repository for it; `settings` goes to the server and to the commands. */
-export async function openBackupSite(
-  options: Omit<PostgresOptions, 'archiveCommand'> & {
-    /** Further settings of the commands, for those the server runs too. */
-    readonly tsbkEnv?: Readonly<Record<string, string>>;
-  },
-): Promise<BackupSite> {
-  const { tsbkEnv = {}, ...postgres } = options;
+/** Starts a server that archives through `tsbk-archive-push` into a directory of its own. */
+export async function openBackupSite({ tsbkEnv, ...options }: SiteOptions): Promise<BackupSite> {
   const store = await openTestStore('directory');
   const settings = { ...store.env, ...tsbkEnv };
-  const server = await startArchivingServer({ ...store, env: settings }, postgres);
+  const server = await startArchivingServer({ ...store, env: settings }, options);
   return siteOf(server, settings);
 }
 
-/** The site of a server and a repository that are there. */
-export function siteOf(server: Server, settings: Readonly<Record<string, string>>): BackupSite {
-  const root = settings['WALG_FILE_PREFIX'] ?? '';
+/** The site of a server that runs and of a repository in a directory (`WALG_FILE_PREFIX`). */
+export function siteOf(server: Server, settings: Environment): BackupSite {
   const env = { ...settings, ...connectionEnv(server) };
-  const tsbk = (args: readonly string[], { env: extra, ...rest }: TsbkOptions = {}) =>
-    runTsbk(args, { ...rest, env: { ...env, ...extra } });
+  const tsbk: BackupSite['tsbk'] = (args, options = {}) =>
+    runTsbk(args, { ...options, env: { ...env, ...options.env } });
   return {
     server,
-    root,
+    root: settings['WALG_FILE_PREFIX'] ?? '',
     env,
     tsbk,
-    push: async (args = [], pushOptions = {}) => {
-      const run = await tsbk(['backup-push', '--json', ...args], pushOptions);
+    push: async (args = [], options = {}) => {
+      const run = await tsbk(['backup-push', '--json', ...args], options);
       assert.equal(run.code, 0, run.stderr);
       return { ...(JSON.parse(run.stdout) as PushedBackup), run };
     },
@@ -88,27 +89,26 @@ export function siteOf(server: Server, settings: Readonly<Record<string, string>
       const run = await tsbk(['backup-list', '--json']);
       assert.equal(run.code, 0, run.stderr);
       assert.equal(run.stderr, '');
-      const backups = JSON.parse(run.stdout) as { backup_name: string }[];
-      return backups.map(({ backup_name: name }) => name);
+      return (JSON.parse(run.stdout) as { backup_name: string }[]).map((b) => b.backup_name);
     },
-    restore: async ({ args = ['LATEST'], env: extra = {}, start = {}, beforeStart } = {}) => {
-      const directory = scratchPathForServerUser('restored');
-      const run = await tsbk(['backup-fetch', directory, ...args], { env: extra });
-      assert.equal(run.code, 0, run.stderr);
-      await beforeStart?.(directory);
-      const restored = await startFrom(directory, {
-        version: server.version,
-        waitFor: 'end-of-recovery',
-        env: { ...installedTsbk().env, ...settings, ...extra },
-        ...start,
-      });
-      return {
-        server: restored,
-        directory,
-        run,
-        [Symbol.asyncDispose]: () => restored.close(),
-      };
-    },
+    restore: (options = {}) => restore({ server, settings, tsbk }, options),
     [Symbol.asyncDispose]: () => server.close(),
   };
+}
+
+async function restore(
+  site: { readonly settings: Environment } & Pick<BackupSite, 'server' | 'tsbk'>,
+  { args = ['LATEST'], env = {}, inspect, start }: RestoreOptions,
+): Promise<RestoredServer> {
+  const directory = scratchPathForServerUser('restored');
+  const run = await site.tsbk(['backup-fetch', directory, ...args], { env });
+  assert.equal(run.code, 0, run.stderr);
+  await inspect?.(directory);
+  const server = await startFrom(directory, {
+    version: site.server.version,
+    waitFor: 'end-of-recovery',
+    env: { ...installedTsbk().env, ...site.settings, ...env },
+    ...start,
+  });
+  return { server, directory, run, [Symbol.asyncDispose]: () => server.close() };
 }

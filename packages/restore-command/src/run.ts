@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { EXIT } from '@tsbk/core/kernel/exit';
 import { TsbkError } from '@tsbk/core/kernel/errors';
 import { getWal, type GetOutcome } from '@tsbk/core/archive/get';
+import { systemIdOfDataDirectory } from '@tsbk/core/cluster/system-id';
 import { systemClock } from '@tsbk/core/engine/clock';
 import { GRACE_MS } from '@tsbk/core/engine/command-process';
 import { describeError } from '@tsbk/core/engine/describe-error';
@@ -78,6 +79,7 @@ async function get({ positionals, settings, dataDir, log, signal }: GetRun): Pro
     destination,
     patienceMs: isStandby(dataDir) ? Math.min(getPatienceMs, STANDBY_PATIENCE_MS) : getPatienceMs,
     mustExist: await readWalMark(dataDir),
+    systemId: await systemIdOfDataDirectory(dataDir),
   };
   const report = (event: { kind: string }): void => {
     if (event.kind === 'retry') log(`the archive does not answer, waiting: ${name}`);

@@ -2,6 +2,7 @@ import { rename, rm } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 import { isTsbkError, TsbkError } from '../kernel/errors.ts';
+import type { SystemId } from '../kernel/system-id.ts';
 import { parseWalFileName, type WalFileName } from '../kernel/wal-file.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Report } from '../ports/report.ts';
@@ -19,6 +20,8 @@ export interface GetRequest {
   readonly patienceMs: number;
   /** Segments that are known to exist: a "not found" for one of these is a loss, not the end. */
   readonly mustExist?: ((name: string) => boolean) | undefined;
+  /** Of the data directory. WAL of another cluster would end recovery like missing WAL. */
+  readonly systemId?: SystemId | undefined;
 }
 
 export interface GetContext {
@@ -87,7 +90,15 @@ async function attempt(
     `${basename(request.destination)}.tsbk-${process.pid}-${randomBytes(4).toString('hex')}`,
   );
   try {
-    await writeVerified({ path: temporary, file, source: opened, sha256: digest, signal });
+    const { systemId } = request;
+    await writeVerified({
+      path: temporary,
+      file,
+      source: opened,
+      sha256: digest,
+      systemId,
+      signal,
+    });
     // The server that asked may be gone, and its successor may be asking for the same name.
     signal.throwIfAborted();
     await rename(temporary, request.destination);

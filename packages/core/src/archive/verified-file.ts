@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
 import { messageOf, systemErrorCode, TsbkError } from '../kernel/errors.ts';
+import type { SystemId } from '../kernel/system-id.ts';
 import type { WalFileName } from '../kernel/wal-file.ts';
 import { parseHistoryFile } from '../format/history-file.ts';
 import { checkWalSegment } from '../format/wal/page-header.ts';
@@ -12,6 +13,8 @@ interface VerifiedFile {
   readonly source: OpenObject;
   /** SHA-256 that the content must have, when the archive knows it. */
   readonly sha256: string | undefined;
+  /** System identifier that the content must have, when the reader has one. */
+  readonly systemId: SystemId | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -21,8 +24,8 @@ const FIRST_PAGE_BYTES = 8192;
 
 /**
  * Writes the content of an archived WAL file to a new file and checks it: the codec's checksum, the
- * digest beside it, the length and the page header against the name. Throws `object-corrupt`; the
- * caller removes the file then.
+ * digest beside it, the length and the page header against the name and the cluster. Throws
+ * `object-corrupt` and `wrong-system-id`; the caller removes the file then.
  */
 export async function writeVerified(target: VerifiedFile): Promise<void> {
   const handle = await create(target.path);
@@ -60,9 +63,10 @@ function checkContent(
   target: VerifiedFile,
   { file, page, bytes }: { file: WalFileName; page: Buffer; bytes: number },
 ): void {
+  let systemId: SystemId | undefined;
   try {
-    if (file.kind === 'segment') checkWalSegment(file.name, page, bytes);
-    else if (file.kind === 'partial') checkWalSegment(file.segment, page, bytes);
+    if (file.kind === 'segment') ({ systemId } = checkWalSegment(file.name, page, bytes));
+    else if (file.kind === 'partial') ({ systemId } = checkWalSegment(file.segment, page, bytes));
     else if (bytes === 0) throw corrupt(target, 'is empty');
     else if (file.kind === 'history' && bytes === page.length) {
       parseHistoryFile(page.toString('utf8'), file.name);
@@ -70,6 +74,17 @@ function checkContent(
   } catch (error) {
     throw corrupt(target, `is not what its name says: ${messageOf(error)}`, error);
   }
+  if (systemId !== undefined) mustBeOf(target, systemId);
+}
+
+function mustBeOf({ source, systemId: expected }: VerifiedFile, systemId: SystemId): void {
+  if (expected === undefined || systemId === expected) return;
+  throw new TsbkError(
+    'wrong-system-id',
+    `${source.info.key} is of the cluster with system identifier ${systemId}, ` +
+      `the data directory is of ${expected}`,
+    { hint: 'Give each cluster a prefix of its own (WALG_FILE_PREFIX, WALG_S3_PREFIX).' },
+  );
 }
 
 async function create(path: string): Promise<FileHandle> {

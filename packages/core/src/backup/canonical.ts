@@ -40,12 +40,12 @@ export function tarHeaderOf(member: SourceMember): TarMember {
 }
 
 /** Header of `backup_label` and `tablespace_map`: bare names, no owner, time zero. */
-export function labelHeader(name: string, bytes: number): TarMember {
+export function labelHeader(name: string, bytes: number, mode: number): TarMember {
   return {
     kind: 'file',
     name,
     bytes,
-    mode: 0o600,
+    mode,
     uid: 0,
     gid: 0,
     modified: toInstant(0n),

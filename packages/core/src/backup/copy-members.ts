@@ -17,6 +17,8 @@ import { packer, type PackedPart, type Packer } from './pack.ts';
 export interface LabelFiles {
   readonly label: Uint8Array;
   readonly tablespaceMap: Uint8Array;
+  /** Permission bits: 0o640 in a cluster that its group may read. */
+  readonly mode: number;
 }
 
 /** A line of `files_metadata.json`. */
@@ -139,7 +141,7 @@ function makeIntake(inputs: CopyInputs, pack: Packer, options: CopyOptions): Int
       return {
         control: await storeControl(repository, name, { ...control, signal }),
         manifest,
-        labels: { label: label.bytes, tablespaceMap },
+        labels: { label: label.bytes, tablespaceMap, mode: label.member.mode & 0o777 },
         files,
         plainBytes,
       };

@@ -17,15 +17,16 @@ export async function storeLabels(
   { signal }: RunOptions,
 ): Promise<Receipt> {
   const chunks = [
-    ...entry('backup_label', labels.label),
-    ...entry('tablespace_map', labels.tablespaceMap),
+    ...entry('backup_label', labels.label, labels.mode),
+    ...entry('tablespace_map', labels.tablespaceMap, labels.mode),
     endOfArchive(),
   ];
   const key = `${partitionsFolder(name)}${BACKUP_LABEL_TAR}`;
   return await createObject(repository, { key, source: sourceOf(...chunks) }, { signal });
 }
 
-function entry(name: string, bytes: Uint8Array): Uint8Array[] {
-  const chunks = [encodeHeader(labelHeader(name, bytes.length)), bytes, padding(bytes.length)];
+function entry(name: string, bytes: Uint8Array, mode: number): Uint8Array[] {
+  const header = encodeHeader(labelHeader(name, bytes.length, mode));
+  const chunks = [header, bytes, padding(bytes.length)];
   return chunks.filter((chunk) => chunk.length > 0);
 }

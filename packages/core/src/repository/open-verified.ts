@@ -47,7 +47,19 @@ async function* verified(
 ): ByteSource {
   const before = tally();
   const after = tally();
-  yield* pipe(stored, before.stage, cipher.decrypt, codec.decompress, after.stage);
+  let bytes = 0;
+  for await (const chunk of pipe(
+    stored,
+    before.stage,
+    cipher.decrypt,
+    codec.decompress,
+    after.stage,
+  )) {
+    bytes += chunk.length;
+    // At once: what swells without end must not fill the disk first.
+    if (bytes > record.plain.bytes) throw differs(key, 'holds more than was backed up');
+    yield chunk;
+  }
   if (!isSame(before.result(), record.stored)) throw differs(key, 'is not what was stored');
   if (!isSame(after.result(), record.plain)) throw differs(key, 'does not hold what was backed up');
 }

@@ -29,7 +29,6 @@ export class FakeWal {
   #timeline: TimelineId;
   readonly #first: bigint;
   readonly #magic: number;
-  /** `undefined` for a page that was never written. */
   readonly #pages: Uint8Array[] = [];
   /** Offset from the first byte. */
   #at = 0;
@@ -97,7 +96,7 @@ export class FakeWal {
     const data = Buffer.alloc(bytes, 0xcd);
     const record = this.#encode({ manager: 10, info: 0, xid: 3, data });
     const lsn = this.lsn;
-    const room = PAGE_BYTES - ((this.#at || 0) % PAGE_BYTES);
+    const room = PAGE_BYTES - (this.#at % PAGE_BYTES);
     this.#write(record.subarray(0, Math.min(room, record.length - 1)));
     this.#at = Math.ceil(this.#at / PAGE_BYTES) * PAGE_BYTES;
     this.#header(OVERWRITES, 0);

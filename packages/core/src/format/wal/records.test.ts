@@ -93,12 +93,12 @@ describe('walRecords', () => {
     wal.restorePoint('před výměnou', NOON);
     const { records } = await walk(wal.bytes(), { others: false });
     assert.deepEqual(
-      records.map(({ lsn: _, endLsn: __, ...rest }) => rest),
+      records.map((record) => ({ ...record, lsn: 0n, endLsn: 0n })),
       [
         { kind: 'commit', xid: 731, time: NOON },
         { kind: 'abort', xid: 732, time: instantFromMs(Date.UTC(1999, 0, 1)) },
         { kind: 'restore-point', name: 'před výměnou', time: NOON },
-      ],
+      ].map((record) => ({ ...record, lsn: 0n, endLsn: 0n })),
     );
   });
 
