@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { crc32c } from '@tsbk/core/format/crc32c';
 import { formatSegment, parseSegment, segmentStart } from '@tsbk/core/kernel/wal-file';
 import { giveToServerUser } from './postgres.ts';
 
@@ -78,4 +79,13 @@ export function historyContent(reason = 'no recovery target specified'): string 
 /** A backup history file, as far as anybody reads it. */
 export function backupHistoryContent(label = 'nightly'): string {
   return `START WAL LOCATION: 0/100028 (file 000000010000000000000001)\nLABEL: ${label}\n`;
+}
+
+/** What `pg_control` of PostgreSQL 17 says of the system identifier, and nothing else. */
+export function controlContent(): Buffer {
+  const bytes = Buffer.alloc(8192);
+  bytes.writeBigUInt64LE(SYSTEM_ID, 0);
+  bytes.writeUInt32LE(1700, 8);
+  bytes.writeUInt32LE(crc32c(bytes.subarray(0, 288)), 288);
+  return bytes;
 }

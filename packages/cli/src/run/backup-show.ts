@@ -19,7 +19,8 @@ export const runBackupShow: Run = async (context) => {
   const [asked = 'LATEST'] = context.positionals;
   const name = asked === 'LATEST' ? await newestBackup(repository, { signal }) : asked;
   const backup = await readBackup(repository, name, { signal });
-  const segments = await walOfBackup(repository, backup, { signal });
+  const segmentBytes = context.config.walSegmentBytes;
+  const segments = await walOfBackup(repository, backup, { signal, segmentBytes });
   const missing = await missingWal(repository, segments, { signal });
   const shown = { backup, segments, missing };
   const text =

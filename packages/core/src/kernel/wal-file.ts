@@ -35,9 +35,6 @@ const PARTIAL = /^([0-9A-F]{24})\.partial$/;
 const HISTORY = /^([0-9A-F]{8})\.history$/;
 const BACKUP_HISTORY = /^([0-9A-F]{24})\.[0-9A-F]{8}\.backup$/;
 
-/** WAL segments are a power of two from 1 MiB to 1 GiB, fixed at initdb. 16 MiB is the default. */
-export const SEGMENT_BYTES_DEFAULT = 16 * 1024 * 1024;
-
 /** Recognises a WAL file name, `undefined` for anything PostgreSQL would not ask to archive. */
 export function parseWalFileName(name: string): WalFileName | undefined {
   const timeline = Number.parseInt(name.slice(0, 8), 16);

@@ -1,16 +1,11 @@
 import { parseBackupName } from '../kernel/backup-name.ts';
 import type { Lsn } from '../kernel/lsn.ts';
-import {
-  formatSegment,
-  segmentNumberAt,
-  SEGMENT_BYTES_DEFAULT,
-  type TimelineId,
-} from '../kernel/wal-file.ts';
-import { parseWalPageHeader } from '../format/wal/page-header.ts';
+import { formatSegment, segmentNumberAt, type TimelineId } from '../kernel/wal-file.ts';
 import { mapParallel } from '../stream/parallel.ts';
 import type { BackupDetail } from './catalog.ts';
 import type { Repository, RunOptions } from './repository.ts';
-import { findWal, openWal } from './wal-archive.ts';
+import { readSegmentSize } from './segment-size.ts';
+import { findWal } from './wal-archive.ts';
 
 const LOOKUPS_AT_ONCE = 8;
 
@@ -36,18 +31,20 @@ export function segmentsOfRange(range: {
   return names;
 }
 
-/** WAL that a backup needs to become consistent; empty when its records do not tell. */
+/**
+ * WAL that a backup needs to become consistent; empty when its records do not tell. `segmentBytes`
+ * is taken where neither archive nor records know the size of segments.
+ */
 export async function walOfBackup(
   repository: Repository,
   backup: BackupDetail,
-  { signal }: RunOptions,
+  { signal, segmentBytes: assumed }: RunOptions & { readonly segmentBytes: number },
 ): Promise<string[]> {
   const { startLsn, stopLsn } = backup.sentinel;
   const segment = parseBackupName(backup.name)?.segment;
   if (startLsn === undefined || stopLsn === undefined || segment === undefined) return [];
   const timeline = Number.parseInt(segment.slice(0, 8), 16);
-  const segmentBytes =
-    backup.side?.segmentBytes ?? (await segmentBytesOf(repository, segment, { signal }));
+  const segmentBytes = (await readSegmentSize(repository, backup, { signal })) ?? assumed;
   return segmentsOfRange({ startLsn, stopLsn, timeline, segmentBytes });
 }
 
@@ -61,21 +58,4 @@ export async function missingWal(
     (await findWal(repository, name, { signal: both })) === undefined ? [name] : [],
   );
   return missing.flat();
-}
-
-/**
- * Segment size of the archive, by the page header of one of its segments; PostgreSQL's default when
- * that segment is not there or cannot be read.
- */
-export async function segmentBytesOf(
-  repository: Repository,
-  segment: string,
-  { signal }: RunOptions,
-): Promise<number> {
-  const opened = await openWal(repository, segment, { signal });
-  if (opened === undefined) return SEGMENT_BYTES_DEFAULT;
-  for await (const chunk of opened.content) {
-    return parseWalPageHeader(chunk)?.segmentBytes ?? SEGMENT_BYTES_DEFAULT;
-  }
-  return SEGMENT_BYTES_DEFAULT;
 }

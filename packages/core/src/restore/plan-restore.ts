@@ -16,7 +16,7 @@ import type { PlannedBackup, PlannedTar, RestorePlan, RestoreRequest } from './p
 import { judgeReach, type Reach } from './reachable.ts';
 import { readCandidates } from './read-candidates.ts';
 import { recoverySettings } from './recovery-settings.ts';
-import { readSegmentSize } from './segment-size.ts';
+import { readSegmentSize } from '../repository/segment-size.ts';
 
 type PlanOptions = RunOptions & { readonly report: Report };
 

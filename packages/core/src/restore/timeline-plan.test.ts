@@ -3,10 +3,12 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { isTsbkError } from '../kernel/errors.ts';
 import { toLsn } from '../kernel/lsn.ts';
-import { formatSegment, SEGMENT_BYTES_DEFAULT as SEGMENT } from '../kernel/wal-file.ts';
+import { formatSegment } from '../kernel/wal-file.ts';
 import type { TimelineHistory } from '../format/history-file.ts';
 import { planRun, planStretches, type BackupPlace } from './timeline-plan.ts';
 import { ListingBuilder, type WalListing } from './wal-listing.ts';
+
+const SEGMENT = 16 * 1024 * 1024;
 
 /** A byte in segment `number`. */
 const inSegment = (number: number, offset = 0x100) => toLsn(number * SEGMENT + offset);

@@ -36,7 +36,7 @@ export const ARCHIVE_SETTINGS = {
     env: ['TSBK_PG_WAL_SIZE', 'WALG_PG_WAL_SIZE'],
     kind: segmentSize,
     default: 16 * 1024 ** 2,
-    commands: ['backup-push', 'backup-fetch', 'archive-push', 'archive-get', 'check'],
-    doc: 'Size of WAL segments where neither server nor repository tells it; a plain number is MiB.',
+    commands: ['backup-fetch', 'backup-show'],
+    doc: 'Size of WAL segments where the repository does not tell it; a plain number is MiB.',
   }),
 };

@@ -2,9 +2,9 @@ import { parseBackupName } from '../kernel/backup-name.ts';
 import { isSegmentSize } from '../kernel/wal-file.ts';
 import { ByteReader } from '../format/byte-reader.ts';
 import { parseWalPageHeader } from '../format/wal/page-header.ts';
-import { readBackup, type BackupSummary } from '../repository/catalog.ts';
-import type { Repository, RunOptions } from '../repository/repository.ts';
-import { openWal } from '../repository/wal-archive.ts';
+import { readBackup, type BackupSummary } from './catalog.ts';
+import type { Repository, RunOptions } from './repository.ts';
+import { openWal } from './wal-archive.ts';
 
 const HEADER_BYTES = 40;
 
