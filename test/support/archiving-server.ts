@@ -5,7 +5,7 @@ import { installedTsbk } from './tsbk.ts';
 
 /** A server that archives through the built `tsbk-archive-push` into `store`. */
 export function startArchivingServer(
-  store: TestStore,
+  store: Pick<TestStore, 'env'>,
   options: Omit<PostgresOptions, 'archiveCommand'>,
 ): Promise<Server> {
   const { archivePush, env } = installedTsbk();

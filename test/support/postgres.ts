@@ -19,9 +19,10 @@
  *   `newSystemId` asks for another.
  * - Speed over durability: fsync is off, autovacuum too. `full_page_writes` stays on.
  */
-import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeCluster, copyCluster, type ClusterShape } from './postgres/cluster.ts';
+import { makeCluster, type ClusterShape } from './postgres/cluster.ts';
+import { hotCopy } from './postgres/hot-copy.ts';
 import { runServer, type Server } from './postgres/server.ts';
 import type { PostgresVersion } from './postgres/installation.ts';
 import { scratchPath } from './postgres/scratch.ts';
@@ -112,21 +113,7 @@ export async function startStandby(
   primary: Server,
   options: Omit<StartFromOptions, 'version' | 'waitFor'> = {},
 ): Promise<Server> {
-  const dataDir = scratchPath('standby');
-  const session = await primary.client();
-  const old = primary.version < 15;
-  await session.query(
-    `select ${old ? "pg_start_backup('s', true, false)" : "pg_backup_start('s', true)"}`,
-  );
-  copyCluster(primary.dataDir, dataDir);
-  const stopped = await session.query<{ labelfile: string }>(
-    `select labelfile from ${old ? 'pg_stop_backup(false, false)' : 'pg_backup_stop(false)'}`,
-  );
-  await session.end();
-  rmSync(join(dataDir, 'postmaster.pid'));
-  rmSync(join(dataDir, 'pg_wal'), { recursive: true });
-  mkdirSync(join(dataDir, 'pg_wal'), { mode: 0o700 });
-  writeFileSync(join(dataDir, 'backup_label'), stopped.rows[0]?.labelfile ?? '');
+  const dataDir = await hotCopy(primary, 'standby');
   writeFileSync(join(dataDir, 'standby.signal'), '');
   const conninfo = `host=${primary.socketDir} port=${primary.port} user=postgres`;
   const follow = { primary_conninfo: conninfo };

@@ -198,11 +198,13 @@ class RunningServer implements Server {
   /** Whether the server answers before it exits; throws when it does neither in time. */
   async #isUp(postmaster: Postmaster): Promise<boolean> {
     const timeoutMs = this.#options.timeoutMs ?? 60_000;
-    const deadline = performance.now() + timeoutMs;
+    const start = performance.now();
+    const deadline = start + timeoutMs;
     while (performance.now() < deadline) {
       if (postmaster.ended() !== undefined) return false;
       if (await this.#answers()) return true;
-      await sleep(25);
+      // Each question costs the server a process: a recovery that takes long is asked less often.
+      await sleep(Math.min(250, 25 + (performance.now() - start) / 20));
     }
     const log = logTail(this.logFile);
     throw new Error(`PostgreSQL ${this.version} was not ready after ${timeoutMs} ms:\n${log}`);

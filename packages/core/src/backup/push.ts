@@ -80,8 +80,8 @@ export async function pushBackup(
   try {
     result = await run({ ...inputs, request, named, startTime, progress }, { signal, report });
   } catch (error) {
-    // The server must not wait for the clean-up.
-    await named[Symbol.asyncDispose]();
+    // The server must not wait for the clean-up, nor the clean-up for a session that ends badly.
+    await Promise.resolve(named[Symbol.asyncDispose]()).catch(() => undefined);
     await cleanUp(
       repository,
       { name: named.name, runId: request.runId, ...progress },

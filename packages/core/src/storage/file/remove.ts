@@ -19,8 +19,24 @@ export async function removeFile(root: Root, key: string, sync: DirectorySync): 
     if (isAbsent(error) || systemErrorCode(error) === 'EISDIR') return;
     throw fileError(error, `cannot remove ${path}`);
   }
-  await sync(dirname(path), root);
+  await syncNearest(root, dirname(path), sync);
   await removeEmptyFolders(root, dirname(path));
+}
+
+/**
+ * A removal beside this one may have emptied the folder and removed it: then it is its parent that
+ * must not bring it back.
+ */
+async function syncNearest(root: Root, directory: string, sync: DirectorySync): Promise<void> {
+  for (const folder of foldersUpTo(root, directory)) {
+    try {
+      await sync(folder, root);
+      return;
+    } catch (error) {
+      if (!(error instanceof Error) || !isAbsent(error.cause)) throw error;
+    }
+  }
+  await sync(root.path, root);
 }
 
 async function removeEmptyFolders(root: Root, directory: string): Promise<void> {
