@@ -320,9 +320,9 @@ describe('A push that hangs while its server crashes', { concurrency: true }, ()
       const { rows } = await session.query<{ pid: number }>('select pg_backend_pid() as pid');
       process.kill(choose(rows[0]?.pid ?? 0, archiver), 'SIGKILL');
       await logged(server, /database system is ready to accept connections[^]*ready to accept/);
-      await eventually('the segment to be archived', async () => {
-        return storedInOrder(store).includes(name) ? true : undefined;
-      });
+      const look = async (): Promise<true | undefined> =>
+        storedInOrder(store).includes(name) ? true : undefined;
+      await eventually('the segment to be archived', look, 90_000);
       for (const pid of processes) await untilGone(pid);
       assert.equal(storedInOrder(store).filter((stored) => stored === name).length, 1);
       assert.match(readFileSync(server.logFile, 'utf8'), /\[interrupted\]/);

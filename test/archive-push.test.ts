@@ -8,6 +8,7 @@ import {
   chmodSync,
   mkdirSync,
   readFileSync,
+  rmSync,
   statSync,
   truncateSync,
   utimesSync,
@@ -15,6 +16,7 @@ import {
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { damagedInstallations } from './support/damaged-installation.ts';
 import { eventually } from './support/eventually.ts';
 import { modelEnv, openModelStore } from './support/model-store.ts';
 import { childrenOf, signalGroup } from './support/process-tree.ts';
@@ -152,6 +154,17 @@ describe('tsbk-archive-push', () => {
     writeWalFile(join(at.root, 'wal_005'), `${SEGMENT}.none.sha256`, text);
     answers(await pushWal(path, env), 0, /with the same content/);
   });
+
+  it('replaces the digest that a segment left behind which is gone', async () => {
+    const at = place();
+    const env = { ...at.env, WALG_COMPRESSION_METHOD: 'brotli' };
+    const path = writeWalFile(at.wal, SEGMENT, segmentContent(SEGMENT, { seed: 'old' }));
+    assert.equal((await pushWal(path, env)).code, 0);
+    rmSync(join(at.root, `wal_005/${SEGMENT}.br`));
+    writeWalFile(at.wal, SEGMENT, segmentContent(SEGMENT));
+    answers(await pushWal(path, env), 0, /^$/);
+    sameBytes(await fetched(SEGMENT, env), segmentContent(SEGMENT));
+  });
 });
 
 describe('tsbk-archive-push refuses, and stores nothing:', () => {
@@ -285,6 +298,18 @@ describe('tsbk-archive-push answers', { concurrency: 3 }, () => {
       assert.equal(run.code, 70, `${failpoint}: ${run.stderr}`);
       assert.deepEqual(filesBelow(at.root), []);
     }
+  });
+
+  it('1 to 125 when the program is damaged, missing, or cut off where nobody notices', async () => {
+    const at = place();
+    const path = writeWalFile(at.wal, SEGMENT, segmentContent(SEGMENT));
+    for (const launcher of damagedInstallations(installedTsbk().archivePush)) {
+      const { code } = await runCommand(launcher, [path], { env: at.env });
+      assert.ok(code !== null && code >= 1 && code <= 125, `${code}`);
+    }
+    const run = await pushWal(path, { ...at.env, TSBK_NODE: '/no/such/node' });
+    answers(run, 1, /TSBK_NODE/);
+    assert.deepEqual(filesBelow(at.root), []);
   });
 
   it('75 when it runs out of memory, which would be 134', async () => {
