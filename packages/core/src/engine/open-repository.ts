@@ -1,20 +1,26 @@
+import { cipherFrom, type CipherMaterial } from '../cipher/cipher-from.ts';
 import { codecByExtension, codecByName, EXTENSIONS } from '../codec/codecs.ts';
 import type { Report } from '../ports/report.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { LoadedSettings } from '../settings/load.ts';
 import type { Config } from '../settings/table.ts';
 import { systemClock } from './clock.ts';
-import { openCipher } from './open-cipher.ts';
+import { loadCipherMaterial } from './load-cipher-material.ts';
 import { openStore } from './open-store.ts';
 
 export interface OpenRepositoryOptions {
   readonly report: Report;
   /** How long one request is tried again; the setting of that name if absent. */
   readonly retryBudgetMs?: number;
+  /** The keys, where they are known already (a worker thread); from the settings if absent. */
+  readonly cipherMaterial?: CipherMaterial;
 }
 
 /** A repository that frees its connections when it is disposed of. */
-export type OpenedRepository = Repository & AsyncDisposable;
+export interface OpenedRepository extends Repository, AsyncDisposable {
+  /** What worker threads build the same cipher from. It holds the keys. */
+  readonly cipherMaterial: CipherMaterial;
+}
 
 /**
  * Builds the repository that the settings describe: the store with its retries, the codec, the
@@ -27,12 +33,13 @@ export async function openRepository(
 ): Promise<OpenedRepository> {
   const { config } = settings;
   const store = await openStore(settings, options);
-  const cipher = await openCipher(config);
+  const cipherMaterial = options.cipherMaterial ?? (await loadCipherMaterial(config));
   const writeCodec = codecByName(config.compressionMethod, { zstdLevel: config.zstdLevel });
   const others = EXTENSIONS.filter((extension) => extension !== writeCodec.extension);
   return {
     store,
-    cipher,
+    cipher: await cipherFrom(cipherMaterial),
+    cipherMaterial,
     writeCodec,
     codecOf: (extension) =>
       extension === writeCodec.extension ? writeCodec : codecByExtension(extension),

@@ -1,23 +1,21 @@
 import { readFile, stat } from 'node:fs/promises';
 import { messageOf, TsbkError } from '../kernel/errors.ts';
-import { noCipher } from '../cipher/none.ts';
-import type { Cipher } from '../ports/cipher.ts';
+import type { CipherMaterial } from '../cipher/cipher-from.ts';
 import type { Config } from '../settings/table.ts';
 
 /** Bits by which others than the owner could read or change a file. */
 const OTHERS = 0o077;
 
 /**
- * The cipher that the settings ask for; its library loads only then. Throws `usage` for a key file
- * that cannot be read or that others can, and for a key of the wrong length.
+ * The keys that the settings ask for, once a process: worker threads are given the result. Throws
+ * `usage` for a key file that cannot be read or that others can, and for a key of the wrong length.
  */
-export async function openCipher(config: Config): Promise<Cipher> {
+export async function loadCipherMaterial(config: Config): Promise<CipherMaterial> {
   const { libsodiumKey: inline, libsodiumKeyPath: path, libsodiumKeyTransform: transform } = config;
-  if (inline === undefined && path === undefined) return noCipher;
+  if (inline === undefined && path === undefined) return { kind: 'none' };
   const { libsodiumKey } = await import('../cipher/libsodium-key.ts');
-  const { libsodiumCipher } = await import('../cipher/libsodium.ts');
   const text = inline?.reveal() ?? (await readKeyFile(path ?? ''));
-  return await libsodiumCipher(libsodiumKey(text, transform));
+  return { kind: 'libsodium', key: libsodiumKey(text, transform) };
 }
 
 async function readKeyFile(path: string): Promise<string> {

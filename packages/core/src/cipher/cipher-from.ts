@@ -1,0 +1,18 @@
+import type { Cipher } from '../ports/cipher.ts';
+import { noCipher } from './none.ts';
+
+/**
+ * What a cipher is built from: plain data with the keys in it, resolved already, so that it can be
+ * posted to a worker thread. It holds secrets: never log it, never store it.
+ */
+export type CipherMaterial =
+  | { readonly kind: 'none' }
+  /** `key` has the 32 bytes that secretstream wants. */
+  | { readonly kind: 'libsodium'; readonly key: Uint8Array };
+
+/** The cipher of this material, in whatever thread. Its library loads only then. */
+export async function cipherFrom(material: CipherMaterial): Promise<Cipher> {
+  if (material.kind === 'none') return noCipher;
+  const { libsodiumCipher } = await import('./libsodium.ts');
+  return await libsodiumCipher(material.key);
+}
