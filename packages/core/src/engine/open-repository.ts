@@ -1,17 +1,14 @@
 import { cipherFrom, type CipherMaterial } from '../cipher/cipher-from.ts';
 import { codecByExtension, codecByName, EXTENSIONS } from '../codec/codecs.ts';
-import type { Report } from '../ports/report.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { LoadedSettings } from '../settings/load.ts';
 import type { Config } from '../settings/table.ts';
 import { systemClock } from './clock.ts';
 import { loadCipherMaterial } from './load-cipher-material.ts';
-import { openStore } from './open-store.ts';
+import { openStore, type OpenStoreOptions } from './open-store.ts';
+import { rateLimits, type RateLimits } from './rate-limits.ts';
 
-export interface OpenRepositoryOptions {
-  readonly report: Report;
-  /** How long one request is tried again; the setting of that name if absent. */
-  readonly retryBudgetMs?: number;
+export interface OpenRepositoryOptions extends OpenStoreOptions {
   /** The keys, where they are known already (a worker thread); from the settings if absent. */
   readonly cipherMaterial?: CipherMaterial;
 }
@@ -20,6 +17,8 @@ export interface OpenRepositoryOptions {
 export interface OpenedRepository extends Repository, AsyncDisposable {
   /** What worker threads build the same cipher from. It holds the keys. */
   readonly cipherMaterial: CipherMaterial;
+  /** What worker threads share with this one. */
+  readonly limits: RateLimits;
 }
 
 /**
@@ -32,7 +31,8 @@ export async function openRepository(
   options: OpenRepositoryOptions,
 ): Promise<OpenedRepository> {
   const { config } = settings;
-  const store = await openStore(settings, options);
+  const limits = options.limits ?? rateLimits(config);
+  const store = await openStore(settings, { ...options, limits });
   const cipherMaterial = options.cipherMaterial ?? (await loadCipherMaterial(config));
   const writeCodec = codecByName(config.compressionMethod, { zstdLevel: config.zstdLevel });
   const others = EXTENSIONS.filter((extension) => extension !== writeCodec.extension);
@@ -40,6 +40,7 @@ export async function openRepository(
     store,
     cipher: await cipherFrom(cipherMaterial),
     cipherMaterial,
+    limits,
     writeCodec,
     codecOf: (extension) =>
       extension === writeCodec.extension ? writeCodec : codecByExtension(extension),

@@ -4,14 +4,23 @@ import { TsbkError } from '../kernel/errors.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Report } from '../ports/report.ts';
 import type { LoadedSettings } from '../settings/load.ts';
-import type { Config } from '../settings/table.ts';
 import { parseFailpoint, withFailpoint } from '../storage/failpoints.ts';
 import { retrying } from '../storage/retrying.ts';
 import { throttled } from '../storage/throttled.ts';
+import { turnstile, type RateLimit } from '../stream/turnstile.ts';
 import { systemClock } from './clock.ts';
+import { rateLimits, type RateLimits } from './rate-limits.ts';
 
 const RETRY_FIRST_MS = 100;
 const RETRY_CAP_MS = 20_000;
+
+export interface OpenStoreOptions {
+  readonly report: Report;
+  /** How long one request is tried again; the setting of that name if absent. */
+  readonly retryBudgetMs?: number;
+  /** Shared by all stores of a run that work at the same time; its own if absent. */
+  readonly limits?: RateLimits;
+}
 
 /**
  * The store that the settings name, with retries around it. Store adapters load here and nowhere
@@ -19,10 +28,11 @@ const RETRY_CAP_MS = 20_000;
  */
 export async function openStore(
   settings: LoadedSettings,
-  options: { readonly report: Report; readonly retryBudgetMs?: number },
+  options: OpenStoreOptions,
 ): Promise<BlobStore> {
   const { config } = settings;
-  const store = withLimit(withFault(await bareStore(settings), config.failpoint), config);
+  const { network } = options.limits ?? rateLimits(config);
+  const store = withLimit(withFault(await bareStore(settings), config.failpoint), network);
   return retrying(store, {
     attempts: config.s3MaxRetries + 1,
     budgetMs: options.retryBudgetMs ?? config.retryBudgetMs,
@@ -34,9 +44,8 @@ export async function openStore(
   });
 }
 
-function withLimit(store: BlobStore, { networkRateBytes, turbo }: Config): BlobStore {
-  if (networkRateBytes === undefined || turbo) return store;
-  return throttled(store, { bytesPerSecond: networkRateBytes, clock: systemClock });
+function withLimit(store: BlobStore, limit: RateLimit | undefined): BlobStore {
+  return limit === undefined ? store : throttled(store, turnstile(limit, systemClock));
 }
 
 /** For tests of what a crash leaves behind; see `storage/failpoints.ts`. */

@@ -5,6 +5,7 @@ import type { BlobStore } from '../ports/blob-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import { collect } from '../stream/collect.ts';
 import { sourceOf } from '../stream/source.ts';
+import { rateLimit, turnstile } from '../stream/turnstile.ts';
 import { throttled } from './throttled.ts';
 
 const { signal } = new AbortController();
@@ -40,7 +41,7 @@ function smallStore(): BlobStore {
 
 test('throttled spaces what is sent by the rate', async () => {
   const clock = sleepingClock();
-  const store = throttled(smallStore(), { bytesPerSecond: 1000, clock });
+  const store = throttled(smallStore(), turnstile(rateLimit(1000), clock));
   await store.put('a', new Uint8Array(500), { signal });
   assert.equal(clock.sleptMs, 0);
   const upload = await store.upload('b', { signal });
@@ -53,7 +54,7 @@ test('throttled spaces what is sent by the rate', async () => {
 
 test('throttled spaces what is received and passes it on unchanged', async () => {
   const clock = sleepingClock();
-  const store = throttled(smallStore(), { bytesPerSecond: 1000, clock });
+  const store = throttled(smallStore(), turnstile(rateLimit(1000), clock));
   const blob = await store.get('a', { signal });
   assert.ok(blob);
   const bytes = await collect(blob.body, { maxBytes: 10_000, what: 'a' });
@@ -62,7 +63,7 @@ test('throttled spaces what is received and passes it on unchanged', async () =>
 });
 
 test('throttled hears the signal while it waits', async () => {
-  const store = throttled(smallStore(), { bytesPerSecond: 1, clock: sleepingClock() });
+  const store = throttled(smallStore(), turnstile(rateLimit(1), sleepingClock()));
   await store.put('a', new Uint8Array(10), { signal });
   const aborted = AbortSignal.abort(new Error('enough'));
   await assert.rejects(store.put('b', new Uint8Array(1), { signal: aborted }), /enough/);
