@@ -22,13 +22,14 @@ interface NamedRequest {
   readonly maxRateBytes?: number | undefined;
 }
 
+/** Each collision takes another backup that begins in the same moment. */
 const ATTEMPTS = 3;
 const TAKE_BACK_MS = 10_000;
 
 /**
  * Starts the backup and claims the name that follows from its start segment. Where that name is
- * taken, a primary switches to a new segment and starts again; a standby, whose start point moves
- * only with its restartpoints, is told so (`backup-exists`).
+ * taken, a primary is asked again: it begins each backup in a new segment by itself. A standby, whose
+ * start point moves only with its restartpoints, is told so (`backup-exists`).
  */
 export async function openNamed(
   inputs: {
@@ -40,7 +41,6 @@ export async function openNamed(
   { signal, report }: { readonly signal: AbortSignal; readonly report: Report },
 ): Promise<NamedBackup> {
   const { repository, source, server } = inputs;
-  let lastName = '';
   for (let attempt = 1; ; attempt += 1) {
     report({ kind: 'phase', phase: 'start', text: 'starting the backup (checkpoint)' });
     const backup = await source.open(request, { signal });
@@ -50,7 +50,6 @@ export async function openNamed(
       const { segmentBytes } = server.identity;
       const number = segmentNumberAt(startLsn, segmentBytes);
       const name = fullBackupName(formatSegment({ timeline, number }, segmentBytes)).text;
-      lastName = name;
       const run = { id: request.runId, host: request.hostname };
       held = await claim(repository, name, { run, signal });
       if (held) return { name, backup, [Symbol.asyncDispose]: () => backup[Symbol.asyncDispose]() };
@@ -59,7 +58,6 @@ export async function openNamed(
     } finally {
       if (!held) await backup[Symbol.asyncDispose]();
     }
-    if (!(await server.switchWal())) throw taken(lastName, server);
   }
 }
 
@@ -86,7 +84,7 @@ function taken(name: string, server: BackupServer): TsbkError {
     {
       hint: server.identity.inRecovery
         ? 'On a standby the start point moves only with restartpoints: run CHECKPOINT on the primary, let the standby replay it, then try again.'
-        : 'Grant EXECUTE on pg_switch_wal() to the role, or run SELECT pg_switch_wal() and try again.',
+        : 'Try again if many backups begin at this moment. If not, this is an older copy of the server whose later backups are there: give it a prefix of its own.',
     },
   );
 }

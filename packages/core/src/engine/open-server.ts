@@ -33,8 +33,7 @@ interface ServerRequest {
 
 /**
  * Connects to the server that libpq's variables name. A role with LOGIN and REPLICATION is enough;
- * an ordinary session makes messages better and a name collision curable, so its absence is only
- * reported.
+ * an ordinary session only makes records and messages better, so its absence is just reported.
  */
 export async function openServer(request: ServerRequest): Promise<OpenedServer> {
   const { signal, report } = request;
@@ -51,7 +50,6 @@ export async function openServer(request: ServerRequest): Promise<OpenedServer> 
       source: protocolSource(onlyHost(connection, host), report),
       server: {
         identity,
-        switchWal: () => switchWal(session, facts),
         archiverState: async () => (session === undefined ? undefined : describeArchiver(session)),
       },
       [Symbol.asyncDispose]: async () => session?.[Symbol.asyncDispose](),
@@ -119,13 +117,4 @@ function sizeOf(text: string): number {
   const factor = UNITS[unit];
   if (factor !== undefined) return Number(number) * factor;
   throw new TsbkError('protocol-violation', `the server says its WAL segments have ${text}`);
-}
-
-async function switchWal(
-  session: SqlSession | undefined,
-  facts: ServerFacts | undefined,
-): Promise<boolean> {
-  if (session === undefined || facts?.role.switchWal !== true || facts.inRecovery) return false;
-  await session.query('select pg_catalog.pg_switch_wal()');
-  return true;
 }

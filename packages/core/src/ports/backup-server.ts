@@ -16,8 +16,6 @@ export interface ServerIdentity {
 /** What `backup-push` asks of the server beside the backup itself. */
 export interface BackupServer {
   readonly identity: ServerIdentity;
-  /** Ends the current segment, so that the next backup starts in another one. `false`: not allowed. */
-  switchWal(): Promise<boolean>;
   /** One sentence on how archiving goes, `undefined` when it cannot be known. */
   archiverState(): Promise<string | undefined>;
 }
