@@ -264,7 +264,8 @@ for (const version of [13, 17] as const) {
 describe('a backup under way', () => {
   let server: Server;
   before(async () => {
-    server = await startPostgres({ version: 17 });
+    // A checkpoint that is spread takes as long as it may.
+    server = await startPostgres({ version: 17, settings: { checkpoint_timeout: '1h' } });
     await server.query(
       "create table big as select n, repeat('x', 900) as pad from generate_series(1, 150000) as n",
     );
@@ -311,6 +312,22 @@ describe('a backup under way', () => {
       },
       (error) => error === reason,
     );
+    await eventually('the end of the walsender', async () =>
+      (await walsender()) === undefined ? true : undefined,
+    );
+  });
+
+  it('is aborted on the server also while that waits for its checkpoint', async () => {
+    await server.query('create table dirty as select generate_series(1, 100000) as n');
+    const abort = new AbortController();
+    const reason = new Error('enough');
+    const source = protocolSource(await connectionOf(server), noReport);
+    const opening = source.open({ ...REQUEST, checkpoint: 'spread' }, { signal: abort.signal });
+    await eventually('the wait for the checkpoint', async () =>
+      (await walsender())?.wait === 'CheckpointDone' ? true : undefined,
+    );
+    abort.abort(reason);
+    await assert.rejects(opening, (error) => error === reason);
     await eventually('the end of the walsender', async () =>
       (await walsender()) === undefined ? true : undefined,
     );

@@ -4,6 +4,7 @@ import type { ConnectionSettings, HostSettings } from './connection-settings.ts'
 import { decodeMessage, type ServerMessage, type ServerNotice } from './messages.ts';
 import { openFirst } from './open-first.ts';
 import { openHost, type OpenedHost } from './open-host.ts';
+import { requestCancel } from './request-cancel.ts';
 import { serverError } from './server-error.ts';
 import type { ServerVersion } from './server-version.ts';
 import type { Wire } from './wire.ts';
@@ -25,9 +26,12 @@ export class ReplicationSession implements AsyncDisposable {
   readonly version: ServerVersion;
   readonly parameters: ReadonlyMap<string, string>;
   readonly #wire: Wire;
+  readonly #cancel: () => Promise<void>;
+  #isBusy = false;
 
-  constructor({ host, wire, version }: Pick<OpenedHost, 'host' | 'wire' | 'version'>) {
+  constructor({ host, wire, version }: OpenedHost, cancel: () => Promise<void>) {
     this.#wire = wire;
+    this.#cancel = cancel;
     this.host = host;
     this.version = version;
     this.parameters = wire.parameters;
@@ -40,12 +44,15 @@ export class ReplicationSession implements AsyncDisposable {
 
   /** Sends a command. Its answer must be read to `ready` by `next` before another one is sent. */
   async send(command: string): Promise<void> {
+    this.#isBusy = true;
     await this.#wire.send(serialize.query(command));
   }
 
   /** The next message of the answer. Throws `connection-lost`, `protocol-violation`. */
   async next(): Promise<ServerMessage> {
-    return decodeMessage(await this.#wire.next());
+    const message = decodeMessage(await this.#wire.next());
+    if (message.kind === 'ready') this.#isBusy = false;
+    return message;
   }
 
   /** One result: its rows, up to `complete`. Throws the server's error, the session still usable. */
@@ -90,7 +97,10 @@ export class ReplicationSession implements AsyncDisposable {
     return value.toString();
   }
 
+  /** Ends the session, and first the command that the server is still at. */
   async close(): Promise<void> {
+    if (this.#isBusy) await this.#cancel();
+    this.#isBusy = false;
     await this.#wire.close();
   }
 
@@ -108,11 +118,20 @@ export async function openReplicationSession(
   settings: ConnectionSettings,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<ReplicationSession> {
-  return openFirst(
-    settings,
-    async (host) =>
-      new ReplicationSession(await openHost(settings, host, { kind: 'physical', signal })),
-  );
+  return openFirst(settings, async (host) => {
+    const opened = await openHost(settings, host, { kind: 'physical', signal });
+    const { processID, secretKey } = opened.client as unknown as Partial<ClientKey>;
+    return new ReplicationSession(opened, async () => {
+      if (typeof processID !== 'number' || typeof secretKey !== 'number') return;
+      await requestCancel(opened.host, settings.tls, { processId: processID, secret: secretKey });
+    });
+  });
+}
+
+/** What the server told `pg`'s client and its types do not know; poolers may tell nothing. */
+interface ClientKey {
+  readonly processID: number | null;
+  readonly secretKey: number | null;
 }
 
 /** The error for a message that cannot come at this place. */
