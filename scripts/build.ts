@@ -54,9 +54,9 @@ async function bundle(folder: string, command: string): Promise<void> {
     platform: 'node',
     target: 'node20',
     sourcemap: 'linked',
-    // Native addons cannot be bundled; `lz4-napi` is a dependency of each command's package, and
-    // `pg-native` and `pg-cloudflare` are never loaded.
-    external: ['lz4-napi', 'pg-native', 'pg-cloudflare'],
+    // Native addons cannot be bundled; `lz4-napi` and `sodium-native` are dependencies of each
+    // command's package, and `pg-native` and `pg-cloudflare` are never loaded.
+    external: ['lz4-napi', 'sodium-native', 'pg-native', 'pg-cloudflare'],
     banner: { js: BANNER },
     define: { __TSBK_VERSION__: JSON.stringify(version()) },
     logLevel: 'warning',

@@ -7,9 +7,8 @@ import {
   HEADER_BYTES,
   type Opener,
   SEAL_BYTES,
-  createOpener,
-  createSealer,
-  secretstreamReady,
+  type Secretstream,
+  loadSecretstream,
 } from './secretstream.ts';
 
 const CHUNK_BYTES = 8192;
@@ -19,16 +18,20 @@ const CHUNKS_A_BATCH = 32;
 
 /**
  * WAL-G's libsodium encryption: XChaCha20-Poly1305 in chunks of 8192 bytes, the last one shorter,
- * maybe empty, and marked as final. `key` has 32 bytes.
+ * maybe empty, and marked as final. `key` has 32 bytes. The library loads now, the native one where
+ * it can.
  */
-export async function libsodiumCipher(key: Uint8Array): Promise<Cipher> {
-  await secretstreamReady();
+export async function libsodiumCipher(
+  key: Uint8Array,
+  load: () => Promise<Secretstream> = loadSecretstream,
+): Promise<Cipher> {
+  const secretstream = await load();
   const ownKey = new Uint8Array(key);
   return {
     name: 'libsodium',
     keyId: keyId(ownKey),
-    encrypt: (source) => encrypt(source, ownKey),
-    decrypt: (source) => decrypt(source, ownKey),
+    encrypt: (source) => encrypt(source, secretstream, ownKey),
+    decrypt: (source) => decrypt(source, secretstream, ownKey),
   };
 }
 
@@ -42,19 +45,26 @@ function keyId(key: Uint8Array): string {
  * A full chunk is never the final one: WAL-G's reader takes that for a premature end. So content
  * of a multiple of 8192 bytes ends with an empty chunk.
  */
-async function* encrypt(source: ByteSource, key: Uint8Array): ByteSource {
-  const sealer = createSealer(key);
+async function* encrypt(
+  source: ByteSource,
+  secretstream: Secretstream,
+  key: Uint8Array,
+): ByteSource {
+  const sealer = secretstream.createSealer(key);
   const reader = new ByteReader(source);
   try {
     yield sealer.header;
     for (let isLast = false; !isLast;) {
-      const sealed: Uint8Array[] = [];
-      while (!isLast && sealed.length < CHUNKS_A_BATCH) {
-        const plain = await reader.take(CHUNK_BYTES);
+      const batch = Buffer.allocUnsafeSlow(CHUNKS_A_BATCH * SEALED_CHUNK_BYTES);
+      let filled = 0;
+      while (!isLast && filled < batch.length) {
+        const plain = reader.buffered(CHUNK_BYTES) ?? (await reader.take(CHUNK_BYTES));
         isLast = plain.length < CHUNK_BYTES;
-        sealed.push(sealer.seal(plain, { final: isLast }));
+        const end = filled + plain.length + SEAL_BYTES;
+        sealer.seal(plain, batch.subarray(filled, end), { final: isLast });
+        filled = end;
       }
-      yield joined(sealed);
+      yield batch.subarray(0, filled);
     }
   } finally {
     sealer.close();
@@ -62,24 +72,29 @@ async function* encrypt(source: ByteSource, key: Uint8Array): ByteSource {
   }
 }
 
-async function* decrypt(source: ByteSource, key: Uint8Array): ByteSource {
+async function* decrypt(
+  source: ByteSource,
+  secretstream: Secretstream,
+  key: Uint8Array,
+): ByteSource {
   const reader = new ByteReader(source);
   let opener: Opener | undefined;
   try {
     const header = await reader.take(HEADER_BYTES);
     if (header.length < HEADER_BYTES) throw corrupt('it is too short to be encrypted');
-    opener = createOpener(key, header);
-    let chunks = 0;
+    opener = secretstream.createOpener(key, header);
+    let isFirst = true;
     for (let isLast = false; !isLast;) {
-      const plain: Uint8Array[] = [];
-      while (!isLast && plain.length < CHUNKS_A_BATCH) {
-        const sealed = await reader.take(SEALED_CHUNK_BYTES);
+      const batch = Buffer.allocUnsafeSlow(CHUNKS_A_BATCH * CHUNK_BYTES);
+      let filled = 0;
+      while (!isLast && filled < batch.length) {
+        const sealed =
+          reader.buffered(SEALED_CHUNK_BYTES) ?? (await reader.take(SEALED_CHUNK_BYTES));
         isLast = sealed.length < SEALED_CHUNK_BYTES;
-        plain.push(openChunk(opener, sealed, { isFirst: chunks === 0, isLast }));
-        chunks += 1;
+        filled += openChunk(opener, sealed, batch.subarray(filled), { isFirst, isLast });
+        isFirst = false;
       }
-      const batch = joined(plain);
-      if (batch.length > 0) yield batch;
+      if (filled > 0) yield batch.subarray(0, filled);
     }
   } finally {
     opener?.close();
@@ -87,15 +102,18 @@ async function* decrypt(source: ByteSource, key: Uint8Array): ByteSource {
   }
 }
 
+/** Decrypts one chunk to the head of `room`; the length of what is there then. */
 function openChunk(
   opener: Opener,
   sealed: Uint8Array,
+  room: Uint8Array,
   { isFirst, isLast }: { readonly isFirst: boolean; readonly isLast: boolean },
-): Uint8Array {
+): number {
   if (sealed.length < SEAL_BYTES) throw corrupt('it ends without its final chunk');
-  const opened = opener.open(sealed);
-  if (opened === undefined) throw isFirst ? wrongKey() : corrupt('a chunk does not authenticate');
-  if (opened.kind === (isLast ? 'final' : 'message')) return opened.plain;
+  const bytes = sealed.length - SEAL_BYTES;
+  const kind = opener.open(sealed, room.subarray(0, bytes));
+  if (kind === 'forged') throw isFirst ? wrongKey() : corrupt('a chunk does not authenticate');
+  if (kind === (isLast ? 'final' : 'message')) return bytes;
   throw corrupt(
     isLast
       ? 'it ends without its final chunk'
@@ -113,17 +131,4 @@ function corrupt(problem: string): TsbkError {
   return new TsbkError('object-corrupt', `the encrypted data cannot be read: ${problem}`, {
     hint: 'The object is damaged or cut off, or it is not encrypted. Take another copy of it or another backup.',
   });
-}
-
-/** The chunks as one, copied unless there is only one. */
-function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  const [only] = chunks;
-  if (only !== undefined && chunks.length === 1) return only;
-  const whole = new Uint8Array(chunks.reduce((total, chunk) => total + chunk.length, 0));
-  let filled = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, filled);
-    filled += chunk.length;
-  }
-  return whole;
 }

@@ -1,75 +1,49 @@
-import sodium, { type StateAddress } from 'libsodium-wrappers';
-
 /**
- * `crypto_secretstream_xchacha20poly1305` of libsodium compiled to WebAssembly. Use after
- * `secretstreamReady`. A state lives in the library's own memory until `close`.
+ * `crypto_secretstream_xchacha20poly1305` of libsodium: chunks that authenticate each other's order,
+ * after a random header. Chunks go into buffers that the caller gives, so that many of them can
+ * leave as one.
  */
+export interface Secretstream {
+  readonly implementation: 'native' | 'portable';
+  /** Begins a stream to write, with a random header. */
+  createSealer(key: Uint8Array): Sealer;
+  /** Begins a stream to read, whose first `HEADER_BYTES` bytes are `header`. */
+  createOpener(key: Uint8Array, header: Uint8Array): Opener;
+}
+
 export interface Sealer {
   /** The bytes the stream begins with. */
   readonly header: Uint8Array;
-  /** Encrypts one chunk; the result is `SEAL_BYTES` longer. */
-  seal(plain: Uint8Array, options: { readonly final: boolean }): Uint8Array;
+  /** Encrypts one chunk into `sealed`, which is `SEAL_BYTES` longer. */
+  seal(plain: Uint8Array, sealed: Uint8Array, options: { readonly final: boolean }): void;
+  /** Frees the state. Nothing else may be called afterwards. */
   close(): void;
 }
 
 export interface Opener {
-  /** Decrypts one chunk. `undefined` if it does not authenticate. */
-  open(sealed: Uint8Array): OpenedChunk | undefined;
+  /** Decrypts one chunk into `plain`, which is `SEAL_BYTES` shorter. */
+  open(sealed: Uint8Array, plain: Uint8Array): ChunkKind;
+  /** Frees the state. Nothing else may be called afterwards. */
   close(): void;
 }
 
-export interface OpenedChunk {
-  readonly plain: Uint8Array;
-  /** `other` are the tags of libsodium that WAL-G never sets. */
-  readonly kind: 'message' | 'final' | 'other';
-}
+/** `forged`: it does not authenticate. `other`: with a tag of libsodium that WAL-G never sets. */
+export type ChunkKind = 'message' | 'final' | 'other' | 'forged';
 
 export const HEADER_BYTES = 24;
 /** What sealing adds to a chunk: the tag and the authentication code. */
 export const SEAL_BYTES = 17;
 
-/** Resolves when the library can be used. */
-export async function secretstreamReady(): Promise<void> {
-  await sodium.ready;
-}
-
-/** Begins a stream to write, with a random header. */
-export function createSealer(key: Uint8Array): Sealer {
-  const { state, header } = sodium.crypto_secretstream_xchacha20poly1305_init_push(key);
-  return {
-    header,
-    seal: (plain, { final }) => {
-      const tag = final
-        ? sodium.crypto_secretstream_xchacha20poly1305_TAG_FINAL
-        : sodium.crypto_secretstream_xchacha20poly1305_TAG_MESSAGE;
-      return sodium.crypto_secretstream_xchacha20poly1305_push(state, plain, null, tag);
-    },
-    close: () => free(state),
-  };
-}
-
-/** Begins a stream to read, whose first `HEADER_BYTES` bytes are `header`. */
-export function createOpener(key: Uint8Array, header: Uint8Array): Opener {
-  const state = sodium.crypto_secretstream_xchacha20poly1305_init_pull(header, key);
-  return {
-    open: (sealed) => {
-      const opened = sodium.crypto_secretstream_xchacha20poly1305_pull(state, sealed, null);
-      return opened === false ? undefined : { plain: opened.message, kind: kindOf(opened.tag) };
-    },
-    close: () => free(state),
-  };
-}
-
-function kindOf(tag: number): OpenedChunk['kind'] {
-  if (tag === sodium.crypto_secretstream_xchacha20poly1305_TAG_MESSAGE) return 'message';
-  return tag === sodium.crypto_secretstream_xchacha20poly1305_TAG_FINAL ? 'final' : 'other';
-}
-
 /**
- * The wrapper allocates a state for each stream and has no call to give it back; a daemon would
- * leak one for each WAL file. The module below it, which its types do not mention, has.
+ * The native implementation where its optional package is installed and loads, else the portable
+ * one. Both make and read the same streams.
  */
-function free(state: StateAddress): void {
-  const { libsodium } = sodium as { readonly libsodium?: { _free(address: unknown): void } };
-  libsodium?._free(state);
+export async function loadSecretstream(): Promise<Secretstream> {
+  try {
+    const { loadNativeSecretstream } = await import('./secretstream-native.ts');
+    return await loadNativeSecretstream();
+  } catch {
+    const { loadPortableSecretstream } = await import('./secretstream-portable.ts');
+    return await loadPortableSecretstream();
+  }
 }

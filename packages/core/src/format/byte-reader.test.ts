@@ -35,6 +35,16 @@ describe('ByteReader', () => {
     assert.equal(await reader.some(10), undefined);
   });
 
+  it('says what it holds already, and nothing of what it would have to wait for', async () => {
+    const chunk = Uint8Array.of(1, 2, 3, 4);
+    const reader = new ByteReader(sourceOf(chunk, Uint8Array.of(5, 6)));
+    assert.equal(reader.buffered(1), undefined);
+    assert.deepEqual(await reader.take(1), Uint8Array.of(1));
+    assert.equal(reader.buffered(4), undefined);
+    assert.equal(reader.buffered(3)?.buffer, chunk.buffer);
+    assert.deepEqual(await reader.take(9), Uint8Array.of(5, 6));
+  });
+
   it('leaves a source that has not ended, once', async () => {
     let returned = 0;
     const source = {
