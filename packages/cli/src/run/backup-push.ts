@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { formatDuration } from '@tsbk/core/kernel/duration';
 import { messageOf, TsbkError } from '@tsbk/core/kernel/errors';
 import { EXIT } from '@tsbk/core/kernel/exit';
@@ -52,6 +52,7 @@ function requestOf(context: CommandContext): PushRequest {
     permanent: flags.on('permanent') ?? false,
     ...(userData === undefined ? {} : { userData }),
     partBytesMax: config.tarBytes,
+    scratchDirectory: config.scratchDirectory ?? tmpdir(),
     walTimeoutMs: config.walTimeoutMs,
   };
 }

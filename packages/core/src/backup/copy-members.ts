@@ -1,10 +1,11 @@
-import { toInstant, type Instant } from '../kernel/instant.ts';
+import { toInstant } from '../kernel/instant.ts';
 import { TsbkError } from '../kernel/errors.ts';
 import type { BackupItem, OpenBackup, SourceMember } from '../ports/backup-source.ts';
 import type { ByteSource } from '../ports/bytes.ts';
 import type { Lanes, Receipt } from '../ports/lanes.ts';
 import type { Report } from '../ports/report.ts';
 import { encodeHeader, endOfArchive, padding } from '../format/tar/write.ts';
+import type { FileList } from '../repository/file-list.ts';
 import { manifestKey, partitionsFolder, PG_CONTROL_TAR } from '../repository/layout.ts';
 import type { Repository } from '../repository/repository.ts';
 import { createObject } from '../repository/write-object.ts';
@@ -21,19 +22,12 @@ export interface LabelFiles {
   readonly mode: number;
 }
 
-/** A line of `files_metadata.json`. */
-export interface CopiedFile {
-  readonly name: string;
-  readonly modified: Instant;
-}
-
 /** Everything the stream gave, stored. */
 export interface CopiedMembers {
   readonly parts: readonly PackedPart[];
   readonly control: Receipt;
   readonly manifest: Receipt;
   readonly labels: LabelFiles;
-  readonly files: readonly CopiedFile[];
   /** Payload bytes of all files. */
   readonly plainBytes: number;
 }
@@ -42,6 +36,8 @@ interface CopyInputs {
   readonly repository: Repository;
   readonly lanes: Lanes;
   readonly backup: OpenBackup;
+  /** Where the members are listed. */
+  readonly list: FileList;
   readonly name: string;
   readonly dataDirectoryMode: number;
 }
@@ -64,9 +60,9 @@ export async function copyMembers(
   inputs: CopyInputs,
   options: CopyOptions,
 ): Promise<CopiedMembers> {
-  const { backup, lanes, name } = inputs;
+  const { backup, lanes, list, name } = inputs;
   const { signal } = options;
-  const pack = packer({ backup: name, lanes, ...options });
+  const pack = packer({ backup: name, lanes, list, ...options });
   const intake = makeIntake(inputs, pack, options);
   try {
     await intake.root();
@@ -89,10 +85,9 @@ interface Intake {
 }
 
 function makeIntake(inputs: CopyInputs, pack: Packer, options: CopyOptions): Intake {
-  const { repository, backup, name, dataDirectoryMode } = inputs;
+  const { repository, backup, list, name, dataDirectoryMode } = inputs;
   const { signal, report } = options;
   const { estimatedBytes } = backup.start;
-  const files: CopiedFile[] = [];
   const held = new Map<string, { member: SourceMember; bytes: Uint8Array }>();
   let manifest: Receipt | undefined;
   let plainBytes = 0;
@@ -103,7 +98,7 @@ function makeIntake(inputs: CopyInputs, pack: Packer, options: CopyOptions): Int
   };
   const store = async (member: SourceMember, body: ByteSource): Promise<void> => {
     if (member.rawPath === undefined) {
-      files.push({ name: tarNameOf(member), modified: member.modified });
+      await list.add({ name: tarNameOf(member), modified: member.modified });
     } else {
       report({
         kind: 'warning',
@@ -116,7 +111,7 @@ function makeIntake(inputs: CopyInputs, pack: Packer, options: CopyOptions): Int
   return {
     root: async () => {
       const root = rootMember(dataDirectoryMode);
-      files.push({ name: '/', modified: root.modified });
+      await list.add({ name: '/', modified: root.modified });
       await pack.add(root, sourceOf());
     },
     take: async (item) => {
@@ -142,7 +137,6 @@ function makeIntake(inputs: CopyInputs, pack: Packer, options: CopyOptions): Int
         control: await storeControl(repository, name, { ...control, signal }),
         manifest,
         labels: { label: label.bytes, tablespaceMap, mode: label.member.mode & 0o777 },
-        files,
         plainBytes,
       };
     },

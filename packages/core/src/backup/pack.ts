@@ -2,6 +2,7 @@ import type { SourceMember } from '../ports/backup-source.ts';
 import type { ByteSource } from '../ports/bytes.ts';
 import type { Lanes, Receipt } from '../ports/lanes.ts';
 import { encodeHeader, endOfArchive, padding } from '../format/tar/write.ts';
+import type { FileList, TarNames } from '../repository/file-list.ts';
 import { partitionsFolder, partName } from '../repository/layout.ts';
 import { channel, type Channel } from '../stream/channel.ts';
 import { tarHeaderOf, tarNameOf } from './canonical.ts';
@@ -10,7 +11,7 @@ import { tarHeaderOf, tarNameOf } from './canonical.ts';
 export interface PackedPart {
   readonly receipt: Receipt;
   /** Member names in the order they were packed, as they stand in the tar. */
-  readonly names: readonly string[];
+  readonly names: TarNames;
 }
 
 export interface Packer {
@@ -25,6 +26,8 @@ export interface Packer {
 export interface PackOptions {
   readonly backup: string;
   readonly lanes: Lanes;
+  /** Where the names of each part are listed. */
+  readonly list: Pick<FileList, 'tar'>;
   /** A part is closed before the member that would make its payload exceed this. */
   readonly partBytesMax: number;
   /** Raw bytes that may wait in front of one lane. */
@@ -33,7 +36,7 @@ export interface PackOptions {
 }
 
 interface OpenPart {
-  readonly names: string[];
+  readonly names: TarNames;
   readonly pipe: Channel;
   readonly done: Promise<PackedPart>;
   payloadBytes: number;
@@ -53,6 +56,7 @@ export function packer(options: PackOptions): Packer {
   const close = async (part: OpenPart): Promise<void> => {
     open.splice(open.indexOf(part), 1);
     closed.push(part.done);
+    await part.names.end();
     await write(part, endOfArchive());
     part.pipe.end();
   };
@@ -74,7 +78,7 @@ export function packer(options: PackOptions): Packer {
   return {
     add: async (member, body) => {
       const part = await partFor(member.bytes);
-      part.names.push(tarNameOf(member));
+      await part.names.add(tarNameOf(member));
       part.payloadBytes += member.bytes;
       await write(part, encodeHeader(tarHeaderOf(member)));
       for await (const chunk of body) await write(part, chunk);
@@ -107,8 +111,9 @@ function byWaiting(a: OpenPart, b: OpenPart): number {
   return a.pipe.buffered() - b.pipe.buffered();
 }
 
-function openPart({ backup, lanes, bufferBytes, signal }: PackOptions, number: number): OpenPart {
-  const names: string[] = [];
+function openPart(options: PackOptions, number: number): OpenPart {
+  const { backup, lanes, list, bufferBytes, signal } = options;
+  const names = list.tar();
   const pipe = channel(bufferBytes, signal);
   const key = `${partitionsFolder(backup)}${partName(number)}`;
   const done = lanes

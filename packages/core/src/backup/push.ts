@@ -6,10 +6,12 @@ import type { BackupServer } from '../ports/backup-server.ts';
 import type { BackupSource } from '../ports/backup-source.ts';
 import type { Lanes } from '../ports/lanes.ts';
 import type { Report } from '../ports/report.ts';
+import { fileList } from '../repository/file-list.ts';
 import { requireIdentity } from '../repository/identity.ts';
 import { sentinelKey } from '../repository/layout.ts';
 import type { Repository } from '../repository/repository.ts';
 import { segmentsOfRange } from '../repository/wal-of-backup.ts';
+import { openSpool } from '../stream/spool.ts';
 import { releaseName, removeUnfinished, type Unfinished } from './claim.ts';
 import { copyMembers } from './copy-members.ts';
 import { openNamed, type NamedBackup } from './open-named.ts';
@@ -39,6 +41,8 @@ export interface PushRequest {
   readonly userData?: JsonValue | undefined;
   /** A part is closed before the member that would make its payload exceed this. */
   readonly partBytesMax: number;
+  /** Where the list of a very large number of files is kept meanwhile. */
+  readonly scratchDirectory: string;
   /** How long to wait for the backup's WAL in the archive, milliseconds. */
   readonly walTimeoutMs: number;
 }
@@ -114,9 +118,11 @@ async function run(
   const { startLsn, timeline } = backup.start;
   const { identity } = server;
 
+  await using spool = openSpool({ directory: request.scratchDirectory });
+  const list = fileList(spool);
   report({ kind: 'phase', phase: 'copy', text: `copying ${name} from ${formatLsn(startLsn)}` });
   const copied = await copyMembers(
-    { repository, lanes, backup, name, dataDirectoryMode: identity.dataDirectoryMode },
+    { repository, lanes, backup, list, name, dataDirectoryMode: identity.dataDirectoryMode },
     { partBytesMax: request.partBytesMax, bufferBytes: LANE_BUFFER_BYTES, signal, report },
   );
   const { stopLsn, timeline: stopTimeline } = await backup.end();
@@ -137,10 +143,11 @@ async function run(
     { signal, report },
   );
 
+  const made = { name, segments, labels };
   report({ kind: 'phase', phase: 'records', text: 'writing the records' });
   const stored = await storeRecords(
     repository,
-    { name, start: backup.start, stopLsn, segments, copied, labels, identity, startTime, request },
+    { ...made, start: backup.start, stopLsn, copied, list, identity, startTime, request },
     { signal },
   );
   progress.sentinelTried = true;
@@ -152,7 +159,7 @@ async function run(
     timeline,
     plainBytes: stored.plainBytes,
     storedBytes: stored.storedBytes,
-    files: copied.files.length,
+    files: list.count(),
     parts: copied.parts.length,
     startTime,
     finishTime: stored.finishTime,

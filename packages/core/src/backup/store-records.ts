@@ -4,7 +4,7 @@ import type { JsonValue } from '../format/json.ts';
 import type { BackupStart } from '../ports/backup-source.ts';
 import type { ServerIdentity } from '../ports/backup-server.ts';
 import type { Receipt } from '../ports/lanes.ts';
-import { formatFilesMetadata } from '../repository/files-metadata.ts';
+import type { FileList, TarNames } from '../repository/file-list.ts';
 import {
   backupFolder,
   filesMetadataKey,
@@ -27,6 +27,7 @@ interface RecordInputs {
   /** Segments the backup needs, first to last. */
   readonly segments: readonly string[];
   readonly copied: CopiedMembers;
+  readonly list: FileList;
   readonly labels: Receipt;
   readonly identity: ServerIdentity;
   readonly startTime: Instant;
@@ -99,20 +100,22 @@ function makeSentinel(
 
 async function storeFilesMetadata(
   repository: Repository,
-  { name, copied, labels }: RecordInputs,
+  { name, copied, list, labels }: RecordInputs,
   { signal }: RunOptions,
 ): Promise<void> {
   const { store, partBytes, partsInFlight } = repository;
   const basename = (key: string): string => key.slice(key.lastIndexOf('/') + 1);
-  const tars: (readonly [string, readonly string[]])[] = copied.parts.map(({ receipt, names }) => [
+  const ofLabels = list.tar();
+  for (const file of ['tablespace_map', 'backup_label']) await ofLabels.add(file);
+  const tars: (readonly [string, TarNames])[] = copied.parts.map(({ receipt, names }) => [
     basename(receipt.key),
     names,
   ]);
-  tars.push([basename(labels.key), ['tablespace_map', 'backup_label']]);
-  const source = formatFilesMetadata(copied.files, tars);
+  tars.push([basename(labels.key), ofLabels]);
   const options = { ifAbsent: true, signal, partBytes, partsInFlight };
-  const { outcome } = await putStream(store, filesMetadataKey(name), source, options);
-  if (outcome === 'exists') throw appeared(filesMetadataKey(name));
+  const key = filesMetadataKey(name);
+  const { outcome } = await putStream(store, key, list.document(tars), options);
+  if (outcome === 'exists') throw appeared(key);
 }
 
 async function storeSideRecord(

@@ -174,6 +174,11 @@ export const ERROR_CODES = {
     retry: false,
     doc: 'Not enough free space on the file system to restore into.',
   },
+  'scratch-failed': {
+    exit: 'temporary',
+    retry: false,
+    doc: 'A temporary file could not be made, written or read. Free some space, or name another directory with TSBK_SCRATCH_DIRECTORY.',
+  },
   'restore-failed': {
     exit: 'failure',
     retry: false,

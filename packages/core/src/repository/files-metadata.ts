@@ -1,7 +1,5 @@
-import { formatInstant, type Instant } from '../kernel/instant.ts';
 import type { JsonValue } from '../format/json.ts';
 import { asObject, optionalBoolean, optionalField } from '../format/json-fields.ts';
-import type { ByteSource } from '../ports/bytes.ts';
 
 /** What `files_metadata.json` says of one file. */
 export interface FileEntry {
@@ -36,46 +34,4 @@ export function parseFilesMetadata(value: JsonValue, what: string): FilesMetadat
     tars.set(tar, Array.isArray(names) ? names.map(String) : []);
   }
   return { files, tars };
-}
-
-/** One file of a full backup, to be written. */
-export interface FullFileEntry {
-  readonly name: string;
-  readonly modified: Instant;
-}
-
-const FLUSH_CHARS = 64 * 1024;
-
-/** The document's bytes for a full backup, made on the way so that its text is never whole in memory. */
-export async function* formatFilesMetadata(
-  files: Iterable<FullFileEntry>,
-  tars: Iterable<readonly [string, readonly string[]]>,
-): ByteSource {
-  let text = '{"Files":{';
-  let comma = '';
-  for (const { name, modified } of files) {
-    text += `${comma}${JSON.stringify(name)}:{"IsIncremented":false,"IsSkipped":false,"MTime":"${formatInstant(modified)}","UpdatesCount":0}`;
-    comma = ',';
-    if (text.length > FLUSH_CHARS) {
-      yield Buffer.from(text);
-      text = '';
-    }
-  }
-  text += '},"TarFileSets":{';
-  comma = '';
-  for (const [tar, names] of tars) {
-    text += `${comma}${JSON.stringify(tar)}:[`;
-    comma = '';
-    for (const name of names) {
-      text += `${comma}${JSON.stringify(name)}`;
-      comma = ',';
-      if (text.length > FLUSH_CHARS) {
-        yield Buffer.from(text);
-        text = '';
-      }
-    }
-    text += ']';
-    comma = ',';
-  }
-  yield Buffer.from(`${text}}}`);
 }

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
+import { tmpdir } from 'node:os';
 import { test } from 'node:test';
 import { parseJson } from '../format/json.ts';
 import { parseInstant, toInstant } from '../kernel/instant.ts';
 import { toLsn } from '../kernel/lsn.ts';
 import { toSystemId } from '../kernel/system-id.ts';
 import { collect } from '../stream/collect.ts';
-import { formatFilesMetadata, parseFilesMetadata } from './files-metadata.ts';
+import { openSpool } from '../stream/spool.ts';
+import { fileList } from './file-list.ts';
+import { parseFilesMetadata } from './files-metadata.ts';
 import { formatMetadata, parseMetadata } from './metadata.ts';
 import { formatFullSentinel, parseSentinel, type FullSentinel } from './sentinel.ts';
 import { formatSideRecord, parseSideRecord } from './side-record.ts';
@@ -88,32 +91,31 @@ test('metadata comes back as it was written', () => {
 
 test('files metadata comes back as it was written, whatever the names', async () => {
   const names = ['/', '/base/5/1259', '/größe "x" \\ \u2028', '/__proto__', '/a\nb'];
-  const files = names.map((name) => ({ name, modified: toInstant(1_700_000_000_000_000_000n) }));
-  const tars: [string, string[]][] = [
-    ['part_001.tar.lz4', names],
-    ['backup_label.tar.lz4', ['tablespace_map', 'backup_label']],
-  ];
-  const source = formatFilesMetadata(files, tars);
-  const text = (await collect(source, { maxBytes: 100_000, what: WHAT })).toString('utf8');
+  const text = await documentOf(names, ['part_001.tar.lz4', 'empty.tar']);
   const read = parseFilesMetadata(parseJson(text, { what: WHAT }), WHAT);
   assert.deepEqual([...read.files.keys()].sort(), [...names].sort());
   assert.deepEqual(read.tars.get('part_001.tar.lz4'), names);
+  assert.deepEqual(read.tars.get('empty.tar'), []);
   assert.ok([...read.files.values()].every(({ incremented, skipped }) => !incremented && !skipped));
 });
 
-test('files metadata of many files is made in small pieces', async () => {
-  const files = Array.from({ length: 20_000 }, (_, i) => ({
-    name: `/base/5/${i}`,
-    modified: toInstant(0n),
-  }));
-  let largest = 0;
-  let pieces = 0;
-  for await (const chunk of formatFilesMetadata(files, [['t', files.map(({ name }) => name)]])) {
-    largest = Math.max(largest, chunk.length);
-    pieces += 1;
-  }
-  assert.ok(largest < 80_000 && pieces > 20);
+test('files metadata of no file at all is a document, too', async () => {
+  assert.equal(await documentOf([], []), '{"Files":{},"TarFileSets":{}}');
 });
+
+/** A document with these files, all of them in the first tar and none in the others. */
+async function documentOf(names: readonly string[], tars: readonly string[]): Promise<string> {
+  await using spool = openSpool({ directory: tmpdir() });
+  const list = fileList(spool);
+  const sets = tars.map((tar) => [tar, list.tar()] as const);
+  for (const name of names) {
+    await list.add({ name, modified: toInstant(1_700_000_000_000_000_000n) });
+    await sets[0]?.[1].add(name);
+  }
+  assert.equal(list.count(), names.length);
+  const bytes = await collect(list.document(sets), { maxBytes: 100_000, what: WHAT });
+  return bytes.toString('utf8');
+}
 
 test('a side record comes back as it was written', () => {
   const content = (bytes: number) => ({ bytes, sha256: 'ab'.repeat(32) });

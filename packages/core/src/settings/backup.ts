@@ -1,6 +1,6 @@
 import { compressionMethod, zstdLevel } from './compression-kinds.ts';
 import { json } from './json-kind.ts';
-import { boolean, durationOrNoLimit, integer, size } from './kinds.ts';
+import { absolutePath, boolean, durationOrNoLimit, integer, size } from './kinds.ts';
 import { setting, type Machine } from './setting.ts';
 
 const MIB = 1024 ** 2;
@@ -35,6 +35,13 @@ export const BACKUP_SETTINGS = {
     default: 1024 * MIB - 1,
     commands: ['backup-push'],
     doc: 'A part of the backup is closed when its files together reach this size.',
+  }),
+  scratchDirectory: setting({
+    env: ['TSBK_SCRATCH_DIRECTORY'],
+    kind: absolutePath,
+    defaultText: '`TMPDIR`, else `/tmp`',
+    commands: ['backup-push'],
+    doc: 'Where the list of a very large number of files is kept while they are backed up: some ten bytes each.',
   }),
   diskRateBytes: setting({
     env: ['TSBK_DISK_RATE_LIMIT', 'WALG_DISK_RATE_LIMIT'],

@@ -1,0 +1,77 @@
+import { formatInstant, type Instant } from '../kernel/instant.ts';
+import type { ByteSource } from '../ports/bytes.ts';
+import type { Spool } from '../stream/spool.ts';
+
+/** One file of a full backup, to be listed. */
+export interface FullFileEntry {
+  /** Exactly as in the tar. */
+  readonly name: string;
+  readonly modified: Instant;
+}
+
+/** The names in one tar, in their order. A call begins when the one before has settled. */
+export interface TarNames {
+  add(name: string): Promise<void>;
+  /** No more will come. */
+  end(): Promise<void>;
+  /** As they stand in the document: JSON texts with commas between them. */
+  read(): ByteSource;
+}
+
+/**
+ * What `files_metadata.json` will say of a backup, gathered while it is made. It lies in a spool as
+ * the JSON it will become, so that a million files need no more memory than a thousand. Throws what
+ * the spool throws.
+ */
+export interface FileList {
+  readonly count: () => number;
+  /** Adds a file. A call begins when the one before has settled. */
+  add(file: FullFileEntry): Promise<void>;
+  /** Begins the names of a tar; several may be open at once. */
+  tar(): TarNames;
+  /** The document. `tars`: basename with extension → its names. */
+  document(tars: Iterable<readonly [string, Pick<TarNames, 'read'>]>): ByteSource;
+}
+
+/** An empty list in `spool`, which must stay open until the document is read. */
+export function fileList(spool: Spool): FileList {
+  const files = spool.text();
+  let count = 0;
+  return {
+    count: () => count,
+    add: async ({ name, modified }) => {
+      const comma = count === 0 ? '' : ',';
+      count += 1;
+      await files.append(
+        `${comma}${JSON.stringify(name)}:{"IsIncremented":false,"IsSkipped":false,"MTime":"${formatInstant(modified)}","UpdatesCount":0}`,
+      );
+    },
+    tar: () => tarNames(spool),
+    document: async function* (tars) {
+      yield Buffer.from('{"Files":{');
+      yield* files.read();
+      yield Buffer.from('},"TarFileSets":{');
+      let comma = '';
+      for (const [tar, names] of tars) {
+        yield Buffer.from(`${comma}${JSON.stringify(tar)}:[`);
+        yield* names.read();
+        yield Buffer.from(']');
+        comma = ',';
+      }
+      yield Buffer.from('}}');
+    },
+  };
+}
+
+function tarNames(spool: Spool): TarNames {
+  const names = spool.text();
+  let comma = '';
+  return {
+    add: async (name) => {
+      await names.append(comma + JSON.stringify(name));
+      comma = ',';
+    },
+    end: () => names.end(),
+    read: () => names.read(),
+  };
+}

@@ -1,0 +1,169 @@
+import { constants } from 'node:fs';
+import { open, unlink, type FileHandle } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { messageOf, TsbkError } from '../kernel/errors.ts';
+import type { ByteSource } from '../ports/bytes.ts';
+
+/**
+ * Texts that are put away piece by piece and read again later, such as a line for each file of a
+ * backup: memory does not depend on how much it is. Compressed blocks stay in memory up to a bound
+ * and go to a temporary file from there on. The file has no name any more once it is open, so that
+ * nothing is left of it, however the run ends.
+ */
+export interface Spool extends AsyncDisposable {
+  /** Begins a text. Several may be written in turn; each keeps less than a block uncompressed. */
+  text(): SpooledText;
+}
+
+/** One text of a spool. A call begins when the one before has settled. */
+export interface SpooledText {
+  /** Throws `scratch-failed` when the temporary file cannot be made or written. */
+  append(piece: string): Promise<void>;
+  /** No more will come: frees what is not compressed yet. */
+  end(): Promise<void>;
+  /** All of it from its beginning, UTF-8. Throws `scratch-failed`. */
+  read(): ByteSource;
+}
+
+export interface SpoolOptions {
+  /** Where the temporary file goes if there is need of one. */
+  readonly directory: string;
+  /** Compressed bytes kept in memory. Default 8 MiB. */
+  readonly memoryBytesMax?: number;
+}
+
+const MEMORY_BYTES_MAX = 8 * 1024 * 1024;
+const BLOCK_CHARS = 64 * 1024;
+/** The fastest level: these texts shrink to a tenth with it. */
+const LEVEL = 1;
+
+/** Opens a spool; nothing is written before there is need. */
+export function openSpool(options: SpoolOptions): Spool {
+  const blocks = new BlockKeeper(options);
+  return {
+    text: () => new Text(blocks),
+    [Symbol.asyncDispose]: () => blocks.close(),
+  };
+}
+
+class Text implements SpooledText {
+  readonly #keeper: BlockKeeper;
+  readonly #blocks: Block[] = [];
+  #tail = '';
+
+  constructor(keeper: BlockKeeper) {
+    this.#keeper = keeper;
+  }
+
+  async append(piece: string): Promise<void> {
+    this.#tail += piece;
+    if (this.#tail.length >= BLOCK_CHARS) await this.end();
+  }
+
+  async end(): Promise<void> {
+    if (this.#tail === '') return;
+    const plain = Buffer.from(this.#tail);
+    this.#tail = '';
+    this.#blocks.push(await this.#keeper.keep(plain));
+  }
+
+  async *read(): ByteSource {
+    for (const block of this.#blocks) yield await this.#keeper.plain(block);
+    if (this.#tail !== '') yield Buffer.from(this.#tail);
+  }
+}
+
+interface Block {
+  readonly plainBytes: number;
+  readonly deflated: Uint8Array | { readonly at: number; readonly bytes: number };
+}
+
+class BlockKeeper {
+  readonly #directory: string;
+  readonly #memoryBytesMax: number;
+  #file: Promise<FileHandle> | undefined;
+  #memoryBytes = 0;
+  #fileBytes = 0;
+
+  constructor({ directory, memoryBytesMax = MEMORY_BYTES_MAX }: SpoolOptions) {
+    this.#directory = directory;
+    this.#memoryBytesMax = memoryBytesMax;
+  }
+
+  async keep(plain: Uint8Array): Promise<Block> {
+    const deflated = deflateRawSync(plain, { level: LEVEL });
+    const plainBytes = plain.length;
+    if (this.#memoryBytes + deflated.length <= this.#memoryBytesMax) {
+      this.#memoryBytes += deflated.length;
+      // A copy: zlib's buffer is as long as its output might have been.
+      return { plainBytes, deflated: Uint8Array.from(deflated) };
+    }
+    // The place is taken before anything is waited for, so that two blocks never share it.
+    const at = this.#fileBytes;
+    this.#fileBytes += deflated.length;
+    await this.#attempt('write', async (file) => {
+      let written = 0;
+      while (written < deflated.length) {
+        const left = deflated.length - written;
+        written += (await file.write(deflated, written, left, at + written)).bytesWritten;
+      }
+    });
+    return { plainBytes, deflated: { at, bytes: deflated.length } };
+  }
+
+  async plain({ plainBytes, deflated }: Block): Promise<Uint8Array> {
+    const bytes = deflated instanceof Uint8Array ? deflated : await this.#read(deflated);
+    return inflateRawSync(bytes, { maxOutputLength: plainBytes });
+  }
+
+  async close(): Promise<void> {
+    const file = await this.#file?.catch(() => undefined);
+    this.#file = undefined;
+    // Nothing that is still wanted lies in it: this must not fail a run that has succeeded.
+    await file?.close().catch(() => undefined);
+  }
+
+  async #read({ at, bytes }: { readonly at: number; readonly bytes: number }): Promise<Uint8Array> {
+    const buffer = Buffer.allocUnsafe(bytes);
+    await this.#attempt('read', async (file) => {
+      let got = 0;
+      while (got < bytes) {
+        const { bytesRead } = await file.read(buffer, got, bytes - got, at + got);
+        if (bytesRead === 0) throw new Error('the file is shorter than what was written');
+        got += bytesRead;
+      }
+    });
+    return buffer;
+  }
+
+  async #attempt(what: 'write' | 'read', work: (file: FileHandle) => Promise<void>): Promise<void> {
+    try {
+      this.#file ??= openNameless(this.#directory);
+      await work(await this.#file);
+    } catch (error) {
+      throw new TsbkError(
+        'scratch-failed',
+        `cannot ${what} a temporary file in ${this.#directory}: ${messageOf(error)}`,
+        {
+          hint: 'It holds some ten bytes for each file of the backup. Free some space there, or name another directory (TSBK_SCRATCH_DIRECTORY).',
+          cause: error,
+        },
+      );
+    }
+  }
+}
+
+async function openNameless(directory: string): Promise<FileHandle> {
+  const path = join(directory, `tsbk-${randomUUID()}`);
+  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+  const file = await open(path, flags, 0o600);
+  try {
+    await unlink(path);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+  return file;
+}
