@@ -155,12 +155,12 @@ describe('a backup that fails', { concurrency: 3 }, () => {
 
 describe('a backup that is asked to stop', { concurrency: 3 }, () => {
   for (const point of ['get', 'put', 'upload', 'part', 'complete-done']) {
-    it(`at any ${point} cleans up and ends with 75`, async () => {
+    it(`at any ${point} cleans up and ends with 143`, async () => {
       const site = tiny.repository();
       for (let call = 1; call < CALLS_MAX; call = nextCall(call)) {
         const run = await site.tsbk(['backup-push'], { env: failAt(point, call, 'term') });
         if (run.code === 0) return;
-        refused(run, 75, 'interrupted', 'stopped by SIGTERM');
+        refused(run, 143, 'interrupted', 'stopped by SIGTERM');
         assert.deepEqual(backupObjects(site), []);
       }
       assert.fail('there are more calls');
@@ -180,7 +180,7 @@ describe('a backup that is asked to stop', { concurrency: 3 }, () => {
           continue;
         }
         stopped += 1;
-        assert.equal(run.code, 75, what);
+        assert.equal(run.code, name === 'SIGTERM' ? 143 : 130, what);
         assert.ok(run.stderr.includes(`stopped by ${name} [interrupted]`), what);
         const others = backupObjects(site).filter(
           (path) => !backups.some((backup) => path.includes(backup)),

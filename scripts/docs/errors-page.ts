@@ -11,6 +11,10 @@ const MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
   temporary: 'It failed for now, or was interrupted: trying again may help.',
 };
 
+const SIGNAL_EXITS = [
+  ['129, 130, 131, 143', 'Stopped by SIGHUP, SIGINT, SIGQUIT, SIGTERM; what was begun is undone.'],
+];
+
 /** docs/errors.md */
 export function errorsPage(): string {
   const exits = Object.entries(EXIT).map(([name, exit]) => [
@@ -25,9 +29,9 @@ export function errorsPage(): string {
   ]);
   return page('packages/core/src/kernel/error-codes.ts', [
     '# Errors and exit codes',
-    'An error is printed as `tsbk: what happened [code]`, followed by `hint: what to do next`. With\n`--json` it is one line of JSON on standard error with `code`, `message`, `hint` and `exitCode`.',
+    'An error is printed as `tsbk: what happened [code]`, followed by `hint: what to do next`. With\n`--json` or `--log json` it is one line of JSON on standard error: see [running.md](running.md).',
     '## Exit codes',
-    table(['exit', 'meaning'], exits),
+    table(['exit', 'meaning'], [...exits, ...SIGNAL_EXITS]),
     '`archive-push` never answers more than 125: above that, PostgreSQL’s archiver process ends and does\nnot count the failure. What could not be mended by itself is 75, and PostgreSQL tries again.',
     '### archive-get answers differently',
     'PostgreSQL takes every exit code of `restore_command` from 1 to 125 as "there is no such file": it\nends recovery and opens the database, or, as a standby, looks elsewhere and asks again.',

@@ -1,8 +1,10 @@
 import { systemClock } from '@tsbk/core/engine/clock';
 import { UNFINISHED } from '@tsbk/core/engine/command-process';
+import { setNiceness } from '@tsbk/core/engine/niceness';
 import { stopSignals } from '@tsbk/core/engine/stop-signals';
 import { EXIT } from '@tsbk/core/kernel/exit';
-import { errorText } from './frame/error-text.ts';
+import { errorText } from './frame/event-text.ts';
+import { signalExit } from './frame/exit-code.ts';
 import { leaveNow, leaveWith } from '@tsbk/core/engine/leave';
 import { runCli } from './frame/run-cli.ts';
 
@@ -23,7 +25,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-const stop = stopSignals(process, () => leaveNow(EXIT.temporary));
+const stop = stopSignals(process, (name) => leaveNow(signalExit(name)));
 const exitCode = await runCli({
   args: process.argv.slice(2),
   env: process.env,
@@ -32,6 +34,8 @@ const exitCode = await runCli({
   cwd: process.cwd(),
   clock: systemClock,
   signal: stop.signal,
+  stoppedBy: stop.stoppedBy,
+  setNiceness,
 });
 stop.dispose();
 leaveWith(exitCode);

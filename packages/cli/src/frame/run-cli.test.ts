@@ -19,6 +19,8 @@ async function run(args: readonly string[], env: Readonly<Record<string, string>
     cwd: '/',
     clock: systemClock,
     signal: new AbortController().signal,
+    stoppedBy: () => undefined,
+    setNiceness: () => undefined,
   });
   return { exitCode, ...written };
 }
@@ -82,12 +84,33 @@ describe('tsbk', () => {
   it('with --json tells errors as one line of JSON on standard error', async () => {
     const { exitCode, stdout, stderr } = await run(['config', '--json', '--nope']);
     assert.deepEqual([exitCode, stdout], [2, '']);
-    assert.deepEqual(JSON.parse(stderr), {
+    const { time, ...error } = JSON.parse(stderr) as Record<string, unknown>;
+    assert.equal(typeof time, 'string');
+    assert.deepEqual(error, {
+      level: 'error',
       kind: 'error',
       code: 'usage',
       message: '--nope is no option here',
+      hint: null,
       exitCode: 2,
     });
+  });
+
+  it('tells errors as JSON, too, where messages were asked for as JSON', async () => {
+    const asked = [
+      { args: ['--log', 'json', 'config', '--nope'] },
+      { args: ['config', '--nope', '--log=json'] },
+      { args: ['config', '--nope'], env: { TSBK_LOG: 'json' } },
+      { args: ['backup-list', '--log', 'json'] },
+      { args: ['backup-list'], env: { TSBK_LOG: 'json' } },
+    ];
+    for (const { args, env } of asked) {
+      const { exitCode, stderr } = await run(args, env);
+      assert.equal(exitCode, 2);
+      assert.equal((JSON.parse(stderr) as { kind: string }).kind, 'error');
+    }
+    const { stderr } = await run(['backup-list', '--log', 'xml']);
+    assert.match(stderr, /must be one of text, json/);
   });
 });
 

@@ -1,17 +1,17 @@
 import { resolveRunSettings } from '@tsbk/core/engine/load-run-settings';
 import { TsbkError } from '@tsbk/core/kernel/errors';
-import { EXIT, exitCodeOf } from '@tsbk/core/kernel/exit';
+import { EXIT } from '@tsbk/core/kernel/exit';
 import type { Clock } from '@tsbk/core/ports/clock';
 import { parseArgv, type Argv } from '@tsbk/core/settings/argv';
 import { requireSound, resolveSettings, type LoadedSettings } from '@tsbk/core/settings/load';
 import type { CommandContext, CommandDeclaration } from '../command.ts';
 import { commandHelp, usageLine } from '../help/command-help.ts';
 import { RUNS } from '../runs.ts';
-import { errorJson, errorText } from './error-text.ts';
+import { exitCodeFor } from './exit-code.ts';
 import { findCommand, type FoundCommand } from './find-command.ts';
-import { jsonReporter } from './json-report.ts';
 import type { OutputStream } from './output.ts';
-import { textReporter, type Reporter } from './text-report.ts';
+import { presentationOf, type Presentation } from './presentation.ts';
+import { createReporter, type Reporter } from './reporter.ts';
 
 /** Everything of the process that a run may use. */
 export interface Surroundings {
@@ -22,6 +22,10 @@ export interface Surroundings {
   readonly cwd: string;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** The signal of the system that asked to stop, if one did. */
+  readonly stoppedBy: () => NodeJS.Signals | undefined;
+  /** Sets the CPU priority of the process; gives what kept it from that, if anything did. */
+  readonly setNiceness: (niceness: number) => string | undefined;
 }
 
 /** Runs one command line and gives the exit code. Never throws: what goes wrong is printed. */
@@ -29,16 +33,31 @@ export async function runCli(around: Surroundings): Promise<number> {
   try {
     return await runCommand(findCommand(around.args), around);
   } catch (error) {
-    const exitCode = exitCodeOf(error);
-    around.stderr.write(wantsJson(around.args) ? errorJson(error, exitCode) : errorText(error));
-    return exitCode;
+    // The settings may be what cannot be understood, so the raw arguments tell how to say it.
+    using reporter = reporterFor(
+      { log: askedForJson(around) ? 'json' : 'text', logLevel: 'info', progress: 'none' },
+      around,
+    );
+    return failed(error, reporter, around);
   }
 }
 
-/** Asked for with the raw arguments, because they may be what cannot be understood. */
-function wantsJson(args: readonly string[]): boolean {
+function failed(error: unknown, reporter: Reporter, around: Surroundings): number {
+  const exitCode = exitCodeFor(error, around.stoppedBy());
+  reporter.fail(error, exitCode);
+  return exitCode;
+}
+
+function askedForJson({ args, env }: Surroundings): boolean {
   const end = args.indexOf('--');
-  return args.slice(0, end === -1 ? undefined : end).includes('--json');
+  const options = args.slice(0, end === -1 ? undefined : end);
+  const log = options[options.indexOf('--log') + 1];
+  return (
+    options.includes('--json') ||
+    options.includes('--log=json') ||
+    (options.includes('--log') && log === 'json') ||
+    env['TSBK_LOG'] === 'json'
+  );
 }
 
 async function runCommand(found: FoundCommand, around: Surroundings): Promise<number> {
@@ -54,13 +73,14 @@ async function runCommand(found: FoundCommand, around: Surroundings): Promise<nu
     throw new TsbkError('usage', `${command.name} is not part of this build of tsbk`);
   }
   const { settings, problems } = await settingsFor(command, argv, around);
-  const reporter = chooseReporter(argv, settings, around);
+  using reporter = reporterFor(presentation(argv, settings, around), around);
   try {
     warn(argv, settings, reporter);
+    yieldCpu(settings, reporter, around);
     const run = await load();
     return await run(contextOf({ found, argv, settings, problems, reporter, around }));
-  } finally {
-    reporter.end();
+  } catch (error) {
+    return failed(error, reporter, around);
   }
 }
 
@@ -94,10 +114,22 @@ async function settingsFor(
   return resolved;
 }
 
-function chooseReporter(argv: Argv, settings: LoadedSettings, around: Surroundings): Reporter {
-  const { stderr: stream, clock } = around;
-  if (argv.flags.on('json') === true) return jsonReporter({ stream, clock });
-  return textReporter({ stream, clock, logLevel: settings.config.logLevel });
+function presentation(argv: Argv, settings: LoadedSettings, around: Surroundings): Presentation {
+  return presentationOf(settings.config, {
+    json: argv.flags.on('json') === true,
+    isTerminal: around.stderr.isTTY === true,
+    terminal: around.env['TERM'],
+  });
+}
+
+function reporterFor(shown: Presentation, { stderr, clock }: Surroundings): Reporter {
+  return createReporter({ ...shown, stream: stderr, clock, every });
+}
+
+/** A timer that does not keep the process alive. */
+function every(ms: number, tick: () => void): () => void {
+  const timer = setInterval(tick, ms).unref();
+  return () => clearInterval(timer);
 }
 
 function warn(argv: Argv, settings: LoadedSettings, { report }: Reporter): void {
@@ -105,6 +137,13 @@ function warn(argv: Argv, settings: LoadedSettings, { report }: Reporter): void 
   for (const { name, doc } of argv.ignored) {
     report({ kind: 'info', text: `--${name} changes nothing: ${doc}` });
   }
+}
+
+function yieldCpu(settings: LoadedSettings, { report }: Reporter, around: Surroundings): void {
+  const { niceness } = settings.config;
+  const problem = niceness === undefined ? undefined : around.setNiceness(niceness);
+  if (problem === undefined) return;
+  report({ kind: 'warning', code: 'niceness', text: `cannot set the niceness: ${problem}` });
 }
 
 function contextOf(parts: {
@@ -137,7 +176,7 @@ function contextOf(parts: {
 /** Writes whole lines, below whatever the reporter has drawn. */
 function lines(stream: OutputStream, reporter: Reporter): (text: string) => void {
   return (text) => {
-    reporter.end();
+    reporter.clear();
     stream.write(text.endsWith('\n') ? text : `${text}\n`);
   };
 }

@@ -7,6 +7,7 @@ import { formatInstant, instantToMs } from '@tsbk/core/kernel/instant';
 import { formatSize } from '@tsbk/core/kernel/size';
 import { pushBackup, type PushRequest, type PushResult } from '@tsbk/core/backup/push';
 import { openRepository, type OpenedRepository } from '@tsbk/core/engine/open-repository';
+import { backupResources } from '@tsbk/core/engine/resources';
 import { openServer, type OpenedServer } from '@tsbk/core/engine/open-server';
 import { parseJson, stringifyJson, type JsonValue } from '@tsbk/core/format/json';
 import { inlineLanes } from '@tsbk/core/lanes/inline';
@@ -25,6 +26,7 @@ export const runBackupPush: Run = async (context) => {
     return EXIT.ok;
   }
   const lanes = inlineLanes(repository, config.lanes);
+  report(backupResources(repository, lanes.width));
   const result = await pushBackup({ repository, lanes, ...opened }, request, { signal, report });
   context.out(context.flags.on('json') === true ? jsonText(result) : resultText(result));
   return EXIT.ok;

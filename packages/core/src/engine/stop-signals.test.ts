@@ -24,6 +24,7 @@ describe('stopSignals', () => {
       emitter.emit('SIGTERM');
       assert.ok(isTsbkError(stop.signal.reason, 'interrupted'));
       assert.equal(stop.signal.reason.message, `stopped by ${name}`);
+      assert.equal(stop.stoppedBy(), name);
     }
   });
 

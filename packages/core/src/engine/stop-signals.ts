@@ -6,6 +6,14 @@ export interface SignalEmitter {
   removeListener(name: NodeJS.Signals, listener: () => void): unknown;
 }
 
+export interface StopSignals {
+  /** Aborts at the first signal. */
+  readonly signal: AbortSignal;
+  /** The first signal, once there was one. */
+  readonly stoppedBy: () => NodeJS.Signals | undefined;
+  readonly dispose: () => void;
+}
+
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 
 /**
@@ -24,12 +32,14 @@ export function stopSignals(
   emitter: SignalEmitter,
   again: (name: NodeJS.Signals) => void,
   nowMs: () => number = () => performance.now(),
-): { readonly signal: AbortSignal; readonly dispose: () => void } {
+): StopSignals {
   const controller = new AbortController();
   let firstMs: number | undefined;
+  let first: NodeJS.Signals | undefined;
   const listeners = STOP_SIGNALS.map((name) => {
     const listener = (): void => {
       firstMs ??= nowMs();
+      first ??= name;
       if (nowMs() - firstMs >= SAME_REQUEST_MS) again(name);
       controller.abort(new TsbkError('interrupted', `stopped by ${name}`));
     };
@@ -38,6 +48,7 @@ export function stopSignals(
   });
   return {
     signal: controller.signal,
+    stoppedBy: () => first,
     dispose: () => {
       for (const { name, listener } of listeners) emitter.removeListener(name, listener);
     },

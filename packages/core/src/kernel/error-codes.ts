@@ -242,7 +242,7 @@ export const ERROR_CODES = {
   interrupted: {
     exit: 'temporary',
     retry: false,
-    doc: 'A signal asked the command to stop. It cleaned up and stopped.',
+    doc: 'A signal asked the command to stop. It cleaned up and stopped. Commands that people start exit with 128 and the number of the signal: 130 after SIGINT, 143 after SIGTERM.',
   },
   'check-failed': {
     exit: 'failure',

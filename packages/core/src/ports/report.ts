@@ -15,6 +15,15 @@ export type ReportEvent =
     }
   | { readonly kind: 'info'; readonly text: string }
   | {
+      /** What a run will use at most, told once before it begins. */
+      readonly kind: 'resources';
+      readonly lanes: number;
+      /** Resident memory, whatever the size of the database. */
+      readonly memoryBytes: number;
+      readonly networkBytesPerSecond?: number | undefined;
+      readonly diskBytesPerSecond?: number | undefined;
+    }
+  | {
       /** Something is wrong but the run goes on. `code` is stable, for machines. */
       readonly kind: 'warning';
       readonly code: string;
