@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { isTsbkError } from '@tsbk/core/kernel/errors';
 import { openVerified } from '@tsbk/core/repository/open-verified';
 import type { Repository } from '@tsbk/core/repository/repository';
-import type { ObjectRecord } from '@tsbk/core/repository/side-record';
+import type { ObjectRecord } from '@tsbk/core/ports/extract';
 import { createObject } from '@tsbk/core/repository/write-object';
 import { collect } from '@tsbk/core/stream/collect';
 import { sourceOf } from '@tsbk/core/stream/source';

@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isTsbkError } from '@tsbk/core/kernel/errors';
+import { inlineLanes } from '@tsbk/core/lanes/inline';
 import { fetchBackup, type FetchRequest } from '@tsbk/core/restore/fetch';
 import { planRestore } from '@tsbk/core/restore/plan-restore';
 import {
@@ -86,14 +87,16 @@ describe('a backup of a live server', () => {
       writeRecoverySettings: true,
       tablespaceMapping: [{ from: oid, to: `${destination}-ts` }],
       segmentBytes: 16 * 1024 * 1024,
-      concurrency: 3,
       fsync: false,
       ...more,
     };
   }
 
-  const fetch = async (asked: FetchRequest, from = root) =>
-    await fetchBackup(await openDirectory(from), asked, { signal, report: () => {} });
+  const fetch = async (asked: FetchRequest, from = root) => {
+    const repository = await openDirectory(from);
+    const lanes = inlineLanes(repository, 3);
+    return await fetchBackup({ repository, lanes }, asked, { signal, report: () => {} });
+  };
 
   function verify(directory: string): void {
     const tool = clientTool('pg_verifybackup');

@@ -24,6 +24,7 @@ import { isTsbkError, type TsbkError } from '@tsbk/core/kernel/errors';
 import { instantFromMs } from '@tsbk/core/kernel/instant';
 import { toLsn } from '@tsbk/core/kernel/lsn';
 import { toSystemId } from '@tsbk/core/kernel/system-id';
+import { inlineLanes } from '@tsbk/core/lanes/inline';
 import type { ReportEvent } from '@tsbk/core/ports/report';
 import { fetchBackup, type FetchRequest } from '@tsbk/core/restore/fetch';
 import { collect } from '@tsbk/core/stream/collect';
@@ -41,12 +42,14 @@ let scratch: string;
 let repository: FakeRepository;
 let destination: string;
 let events: ReportEvent[];
+let onEvent: (event: ReportEvent) => void;
 
 beforeEach(() => {
   scratch = mkdtempSync(join(tmpdir(), 'tsbk-refusals-'));
   repository = fakeRepository(join(scratch, 'repository'));
   destination = join(scratch, 'restored');
   events = [];
+  onEvent = () => {};
 });
 
 afterEach(() => rmSync(scratch, { recursive: true }));
@@ -63,8 +66,9 @@ function backup(of: Partial<FakeBackup> = {}): string {
 }
 
 async function fetch(request: Partial<FetchRequest> = {}, signal = new AbortController().signal) {
+  const opened = await repository.open();
   return await fetchBackup(
-    await repository.open(),
+    { repository: opened, lanes: inlineLanes(opened, 2) },
     {
       backup: 'LATEST',
       destination,
@@ -76,11 +80,16 @@ async function fetch(request: Partial<FetchRequest> = {}, signal = new AbortCont
       writeRecoverySettings: true,
       tablespaceMapping: [],
       segmentBytes: 16 * 1024 * 1024,
-      concurrency: 2,
       fsync: false,
       ...request,
     },
-    { signal, report: (event) => events.push(event) },
+    {
+      signal,
+      report: (event) => {
+        events.push(event);
+        onEvent(event);
+      },
+    },
   );
 }
 
@@ -180,6 +189,23 @@ describe('a restore', () => {
     // PG_VERSION was there twice.
     assert.deepEqual(warnings().includes('duplicate'), true);
   });
+});
+
+describe('a file that appears while its directory is restored', () => {
+  const records = { Files: { '/PG_VERSION': {}, '/x': {} } };
+  for (const filesMetadata of [undefined, records]) {
+    const by = filesMetadata === undefined ? 'without' : 'with';
+    it(`is not taken for the one of the backup, ${by} a list of its files`, async () => {
+      backup({ ...part({ name: '/x', content: 'ours' }), ...(filesMetadata && { filesMetadata }) });
+      onEvent = (event) => {
+        if (event.kind !== 'phase' || event.phase !== 'extract') return;
+        writeFileSync(join(destination, 'x'), 'not ours');
+      };
+      const error = await refused();
+      assert.equal(error.code, 'restore-failed');
+      assert.match(error.message, /^x appeared in the directory/);
+    });
+  }
 });
 
 describe('a hostile backup', () => {

@@ -1,6 +1,7 @@
 /** Restores along the branches that earlier restores made, with live servers. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { inlineLanes } from '@tsbk/core/lanes/inline';
 import { fetchBackup, type FetchRequest } from '@tsbk/core/restore/fetch';
 import { parseTarget, type TargetTexts, type TimelineChoice } from '@tsbk/core/restore/target';
 import {
@@ -59,11 +60,11 @@ describe('after a restore into the past that went on', () => {
       writeRecoverySettings: true,
       tablespaceMapping: [],
       segmentBytes: 16 * 1024 * 1024,
-      concurrency: 2,
       fsync: false,
     };
     const repository = await openDirectory(store.env['WALG_FILE_PREFIX'] ?? '');
-    await fetchBackup(repository, request, { signal, report: () => {} });
+    const lanes = inlineLanes(repository, 2);
+    await fetchBackup({ repository, lanes }, request, { signal, report: () => {} });
     return await startFrom(request.destination, {
       version: VERSION,
       waitFor: 'end-of-recovery',

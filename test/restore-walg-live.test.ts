@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { inlineLanes } from '@tsbk/core/lanes/inline';
 import { fetchBackup } from '@tsbk/core/restore/fetch';
 import {
   giveToServerUser,
@@ -121,8 +122,9 @@ describe('a backup of wal-g', { skip: WALG === undefined && 'WALG_BIN names no w
       const root = await push(variant);
       const destination = scratchPath('ours');
       const ours = `${destination}-ts`;
+      const repository = await openDirectory(root);
       const { files } = await fetchBackup(
-        await openDirectory(root),
+        { repository, lanes: inlineLanes(repository, 3) },
         {
           backup: 'LATEST',
           destination,
@@ -134,7 +136,6 @@ describe('a backup of wal-g', { skip: WALG === undefined && 'WALG_BIN names no w
           writeRecoverySettings: false,
           tablespaceMapping: [{ from: oid, to: ours }],
           segmentBytes: 16 * 1024 * 1024,
-          concurrency: 3,
           fsync: false,
         },
         { signal, report: () => {} },

@@ -4,6 +4,7 @@ import { existsSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { isTsbkError } from '@tsbk/core/kernel/errors';
+import { inlineLanes } from '@tsbk/core/lanes/inline';
 import type { ReportEvent } from '@tsbk/core/ports/report';
 import { fetchBackup, type FetchRequest } from '@tsbk/core/restore/fetch';
 import type { RecoveryTarget } from '@tsbk/core/restore/target';
@@ -41,7 +42,6 @@ function requestOf(golden: WalgCase, target: RecoveryTarget): FetchRequest {
       to: `${destination}-ts${oid}`,
     })),
     segmentBytes: 16 * 1024 * 1024,
-    concurrency: 3,
     fsync: true,
   };
 }
@@ -53,7 +53,11 @@ async function restore(
   const request = requestOf(golden, target);
   const repository = await openDirectory(walgFolder(golden), golden.env);
   const events: ReportEvent[] = [];
-  await fetchBackup(repository, request, { signal, report: (event) => events.push(event) });
+  const lanes = inlineLanes(repository, 3);
+  await fetchBackup({ repository, lanes }, request, {
+    signal,
+    report: (event) => events.push(event),
+  });
   return { request, events };
 }
 
@@ -102,8 +106,9 @@ for (const golden of walgCases().filter(({ complete }) => complete)) {
     test('is not touched for a restore point that is not there', async () => {
       const request = requestOf(golden, { kind: 'name', name: 'golden_rq' });
       const repository = await openDirectory(walgFolder(golden), golden.env);
+      const lanes = inlineLanes(repository, 3);
       await assert.rejects(
-        fetchBackup(repository, request, { signal, report: () => {} }),
+        fetchBackup({ repository, lanes }, request, { signal, report: () => {} }),
         (error) => isTsbkError(error, 'target-unreachable') && /golden_rq/.test(error.message),
       );
       assert.equal(existsSync(request.destination), false);

@@ -6,6 +6,7 @@ import { EXIT } from '@tsbk/core/kernel/exit';
 import { openRepository } from '@tsbk/core/engine/open-repository';
 import { restoreCommandText } from '@tsbk/core/engine/restore-command-text';
 import { parseJson } from '@tsbk/core/format/json';
+import { inlineLanes } from '@tsbk/core/lanes/inline';
 import { parseSpec } from '@tsbk/core/repository/tablespace-spec';
 import { fetchBackup, type FetchRequest } from '@tsbk/core/restore/fetch';
 import {
@@ -38,7 +39,9 @@ export const runBackupFetch: Run = async (context) => {
     if (problem !== undefined) throw problem;
     return EXIT.ok;
   }
-  const result = await fetchBackup(repository, request, { signal, report });
+  const { downloadConcurrency, lanes: lanesMax } = context.config;
+  const lanes = inlineLanes(repository, Math.min(downloadConcurrency, lanesMax));
+  const result = await fetchBackup({ repository, lanes }, request, { signal, report });
   warnOfSecrets(context);
   out(json ? restoredJson(result) : restoredText(result));
   return EXIT.ok;
@@ -59,7 +62,6 @@ async function requestOf(context: CommandContext): Promise<FetchRequest> {
     writeRecoverySettings: flags.on('no-recovery-settings') !== true,
     tablespaceMapping: await mappingOf(context),
     segmentBytes: config.walSegmentBytes,
-    concurrency: Math.min(config.downloadConcurrency, config.lanes),
     fsync: !config.tarDisableFsync,
   };
 }

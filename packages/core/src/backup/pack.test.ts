@@ -5,18 +5,20 @@ import fc from 'fast-check';
 import { readTar } from '../format/tar/read.ts';
 import { toInstant } from '../kernel/instant.ts';
 import type { SourceMember } from '../ports/backup-source.ts';
-import type { Lanes, LaneTask } from '../ports/lanes.ts';
+import type { LaneTask } from '../ports/lanes.ts';
 import { collect } from '../stream/collect.ts';
 import { sourceOf } from '../stream/source.ts';
 import { openSpool } from '../stream/spool.ts';
 import { fileList, type TarNames } from '../repository/file-list.ts';
-import { packer } from './pack.ts';
+import { packer, type PackOptions } from './pack.ts';
 
 const open = new AbortController().signal;
 const list = fileList(openSpool({ directory: tmpdir() }));
 
 /** Lanes that keep what they are given. */
-function keepingLanes(width: number): Lanes & { readonly tars: Map<string, Buffer> } {
+function keepingLanes(
+  width: number,
+): PackOptions['lanes'] & { readonly tars: Map<string, Buffer> } {
   const tars = new Map<string, Buffer>();
   return {
     tars,
@@ -27,7 +29,6 @@ function keepingLanes(width: number): Lanes & { readonly tars: Map<string, Buffe
       const content = { bytes: bytes.length, sha256: '' };
       return { key: `${key}.none`, plain: content, stored: content };
     },
-    close: async () => {},
   };
 }
 
@@ -95,7 +96,7 @@ test('a packer puts every member whole into exactly one part, whatever width and
 
 test('a packer whose lane fails throws the lane’s reason and leaves nothing under way', async () => {
   let ended = 0;
-  const lanes: Lanes = {
+  const lanes: PackOptions['lanes'] = {
     width: 2,
     write: async ({ source, key }) => {
       try {
@@ -105,7 +106,6 @@ test('a packer whose lane fails throws the lane’s reason and leaves nothing un
       }
       throw new Error('not reached in time');
     },
-    close: async () => {},
   };
   const pack = packer({
     backup: 'b',
@@ -126,14 +126,13 @@ test('a packer whose lane fails throws the lane’s reason and leaves nothing un
 
 test('a packer does not mistake its own failure for the end of a part', async () => {
   const finished: string[] = [];
-  const lanes: Lanes = {
+  const lanes: PackOptions['lanes'] = {
     width: 1,
     write: async ({ key, source }) => {
       for await (const _ of source);
       finished.push(key);
       throw new Error('unreachable');
     },
-    close: async () => {},
   };
   const pack = packer({
     backup: 'b',

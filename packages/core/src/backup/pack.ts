@@ -25,7 +25,7 @@ export interface Packer {
 
 export interface PackOptions {
   readonly backup: string;
-  readonly lanes: Lanes;
+  readonly lanes: Pick<Lanes, 'width' | 'write'>;
   /** Where the names of each part are listed. */
   readonly list: Pick<FileList, 'tar'>;
   /** A part is closed before the member that would make its payload exceed this. */

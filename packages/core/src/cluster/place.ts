@@ -1,36 +1,40 @@
 import { constants } from 'node:fs';
 import { chmod, lstat, mkdir, open, symlink, type FileHandle } from 'node:fs/promises';
 import { systemErrorCode, TsbkError } from '../kernel/errors.ts';
+import type { TreePath } from '../kernel/tree-path.ts';
 import type { ByteSource } from '../ports/bytes.ts';
+import type { MadeTree, TreePlace } from '../ports/extract.ts';
 import { mapParallel } from '../stream/parallel.ts';
 import { syncDirectory, syncLater, type LateSync } from './late-sync.ts';
-import { parentPath, pathBytes, printable, TREE_ROOT, type TreePath } from './tree-path.ts';
+import { parentPath, pathBytes, printable, TREE_ROOT } from './tree-path.ts';
 import { writeFailed } from './write-failed.ts';
 
-/** Where a tree goes. */
-export interface PlaceOptions {
-  /** The data directory: it exists, is empty and belongs to this run. */
-  readonly root: string;
-  /** Directories of tablespaces by OID; they exist, are empty and belong to this run. */
-  readonly tablespaces: ReadonlyMap<string, string>;
-  /** `false`: nothing is flushed to disk. */
-  readonly fsync: boolean;
+export interface PlaceOptions extends TreePlace {
   readonly signal: AbortSignal;
 }
 
-/** Puts files and directories of a backup in their places, and nothing anywhere else. */
+/**
+ * Puts files and directories of a backup in their places, and nothing anywhere else. Several may
+ * fill one tree, in threads of their own: each file is made by exactly one of them.
+ */
 export interface Placer {
   /** Makes a directory; its mode is set by `finish`, so that it may forbid writing. */
   directory(path: TreePath, mode: number): Promise<void>;
   /** The same for a directory that must be there even if the backup has no entry for it. */
   ensure(path: TreePath, mode: number): Promise<void>;
   /**
-   * Makes a file and its parents. `false`, and nothing written, if the path is taken already: two
-   * copies of one file are what a backup of a tablespace inside the data directory holds.
+   * Makes a file and its parents. `false`, and nothing read or written, if there is something at
+   * its path: another copy of the file from the same backup, or what is not of it at all.
    */
   file(path: TreePath, mode: number, body: ByteSource): Promise<boolean>;
   /** Remembers a link for `finish`: nothing is ever written through it. */
   link(path: TreePath, target: string): void;
+  /** Resolves when the files are on the disk; their directories are not yet. */
+  flush(): Promise<void>;
+  /** What this one has made beside files, and remembers, for the one that finishes the tree. */
+  made(): MadeTree;
+  /** Takes over what another one has made. */
+  adopt(made: MadeTree): void;
   /** Makes the links, sets the modes of directories and flushes everything. */
   finish(): Promise<void>;
   /** Waits until nothing is under way any more, whatever became of it. */
@@ -43,8 +47,8 @@ const EXCLUSIVE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | co
 const TABLESPACE = /^pg_tblspc\/(\d+)(?:\/|$)/;
 
 /**
- * Makes a placer. Everything is created, never opened: a file that exists, or a link where a
- * directory should be, throws `restore-failed`. Modes are those of the backup without set-id bits.
+ * Makes a placer. Everything is created, never opened: whatever else is where a directory should
+ * be, a link to one too, throws `restore-failed`. Modes are those of the backup without set-id bits.
  */
 export function createPlacer(options: PlaceOptions): Placer {
   return new TreePlacer(options);
@@ -56,7 +60,6 @@ class TreePlacer implements Placer {
   /** Every directory of the tree, once asked for; the promise is its making. */
   readonly #directories = new Map<TreePath, Promise<void>>();
   readonly #modes = new Map<TreePath, number>();
-  readonly #files = new Set<TreePath>();
   readonly #links = new Map<TreePath, string>();
 
   constructor(options: PlaceOptions) {
@@ -75,10 +78,9 @@ class TreePlacer implements Placer {
   }
 
   async file(path: TreePath, mode: number, body: ByteSource): Promise<boolean> {
-    if (this.#files.has(path)) return false;
-    this.#files.add(path);
     await this.#require(parentPath(path));
     const handle = await this.#create(path);
+    if (handle === undefined) return false;
     try {
       await writeAll(handle, body, this.#options.signal);
       await handle.chmod(mode & 0o777);
@@ -93,6 +95,26 @@ class TreePlacer implements Placer {
 
   link(path: TreePath, target: string): void {
     this.#links.set(path, target);
+  }
+
+  flush(): Promise<void> {
+    return this.#late.settled();
+  }
+
+  made(): MadeTree {
+    const directories = [...this.#directories.keys()].filter((path) => path !== TREE_ROOT);
+    return {
+      directories: directories.map((path) => [path, this.#modes.get(path)]),
+      links: [...this.#links],
+    };
+  }
+
+  adopt({ directories, links }: MadeTree): void {
+    for (const [path, mode] of directories) {
+      this.#directories.set(path, Promise.resolve());
+      if (mode !== undefined) this.#modes.set(path, mode);
+    }
+    for (const [path, target] of links) this.#links.set(path, target);
   }
 
   async finish(): Promise<void> {
@@ -138,8 +160,16 @@ class TreePlacer implements Placer {
     });
   }
 
-  async #create(path: TreePath): Promise<FileHandle> {
-    return await this.#try(path, (at) => open(at, EXCLUSIVE, 0o600));
+  /** `undefined` if the path is taken. */
+  async #create(path: TreePath): Promise<FileHandle | undefined> {
+    return await this.#try(path, async (at) => {
+      try {
+        return await open(at, EXCLUSIVE, 0o600);
+      } catch (error) {
+        if (systemErrorCode(error) === 'EEXIST') return undefined;
+        throw error;
+      }
+    });
   }
 
   async #try<T>(path: TreePath, work: (at: Buffer) => Promise<T>): Promise<T> {

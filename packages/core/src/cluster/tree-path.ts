@@ -1,11 +1,5 @@
+import type { TreePath } from '../kernel/tree-path.ts';
 import { safeMemberPath, safeRawMemberPath } from '../format/tar/safe-path.ts';
-
-/**
- * Path of a file below a data directory, one character a byte: file names are bytes, and two
- * names that differ in bytes must never meet in one key. `/`-separated, neither leading nor
- * trailing slash; empty for the directory itself.
- */
-export type TreePath = string & { readonly __brand: 'TreePath' };
 
 export const TREE_ROOT = '' as TreePath;
 

@@ -1,9 +1,10 @@
 import { isUtf8 } from 'node:buffer';
+import type { ChecksumAlgorithm } from '../kernel/checksum-algorithm.ts';
 import { instantFromMs, instantToMs, type Instant } from '../kernel/instant.ts';
-import type { ManifestAlgorithm, ManifestFile } from './manifest.ts';
+import type { ManifestFile } from './manifest.ts';
 
 /** Hexadecimal digits of each algorithm's checksums. */
-const DIGITS: Readonly<Record<ManifestAlgorithm, number>> = {
+const DIGITS: Readonly<Record<ChecksumAlgorithm, number>> = {
   NONE: 0,
   CRC32C: 8,
   SHA224: 56,
@@ -72,7 +73,7 @@ function checksumOf(
   return { checksumAlgorithm: algorithm, checksum: checksum.toLowerCase() };
 }
 
-function isAlgorithm(name: string): name is ManifestAlgorithm {
+function isAlgorithm(name: string): name is ChecksumAlgorithm {
   return Object.hasOwn(DIGITS, name);
 }
 

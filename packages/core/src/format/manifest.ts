@@ -1,3 +1,4 @@
+import type { ChecksumAlgorithm } from '../kernel/checksum-algorithm.ts';
 import type { Instant } from '../kernel/instant.ts';
 import type { Lsn } from '../kernel/lsn.ts';
 import type { SystemId } from '../kernel/system-id.ts';
@@ -30,7 +31,7 @@ export interface ManifestFile {
   readonly bytes: number;
   /** Whole seconds. */
   readonly modified: Instant;
-  readonly checksumAlgorithm: ManifestAlgorithm;
+  readonly checksumAlgorithm: ChecksumAlgorithm;
   /** Lower-case hexadecimal; empty for `NONE`. CRC-32C is in memory order: see `crc32cHex`. */
   readonly checksum: string;
 }
@@ -40,8 +41,6 @@ export interface ManifestWalRange {
   readonly startLsn: Lsn;
   readonly endLsn: Lsn;
 }
-
-export type ManifestAlgorithm = 'NONE' | 'CRC32C' | 'SHA224' | 'SHA256' | 'SHA384' | 'SHA512';
 
 /** Reads a manifest. Throws `record-invalid`, naming `what`, also when its checksum is wrong. */
 export function parseManifest(bytes: Uint8Array, what: string): Manifest {

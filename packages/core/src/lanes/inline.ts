@@ -2,6 +2,7 @@ import pLimit from 'p-limit';
 import type { Lanes } from '../ports/lanes.ts';
 import type { Repository } from '../repository/repository.ts';
 import { createObject } from '../repository/write-object.ts';
+import { extractTar } from '../restore/extract-tar.ts';
 
 /**
  * Lanes in the calling thread. Compression itself runs in libuv's thread pool where the codec can,
@@ -12,6 +13,7 @@ export function inlineLanes(repository: Repository, width: number): Lanes {
   return {
     width,
     write: (task, { signal }) => limit(() => createObject(repository, task, { signal })),
+    extract: (task, options) => limit(() => extractTar(repository, task, options)),
     close: () => Promise.resolve(),
   };
 }

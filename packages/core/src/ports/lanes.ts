@@ -1,4 +1,5 @@
 import type { ByteSource } from './bytes.ts';
+import type { ExtractOptions, ExtractReceipt, ExtractTask } from './extract.ts';
 
 /** One object to write: raw bytes in, a stored object out. */
 export interface LaneTask {
@@ -23,7 +24,7 @@ export interface ContentId {
 }
 
 /**
- * Where objects are made: compress, encrypt, upload. At most `width` tasks run at once; `write`
+ * Where objects are made (compress, encrypt, upload) and taken apart again. At most `width` tasks run at once; `write`
  * pulls its source only as fast as the store takes bytes. It never replaces anything: a key that
  * exists throws `object-exists`. A failure or abort of one task leaves no object and no upload
  * behind.
@@ -31,5 +32,10 @@ export interface ContentId {
 export interface Lanes {
   readonly width: number;
   write(task: LaneTask, options: { readonly signal: AbortSignal }): Promise<Receipt>;
+  /**
+   * Puts the members of one stored tar in their places, checked against its record. It removes
+   * nothing when it fails: whoever claimed the directory does.
+   */
+  extract(task: ExtractTask, options: ExtractOptions): Promise<ExtractReceipt>;
   close(): Promise<void>;
 }

@@ -1,19 +1,11 @@
 import { TsbkError } from '../kernel/errors.ts';
 import type { ByteSource } from '../ports/bytes.ts';
+import type { ObjectRecord, PromisedObject } from '../ports/extract.ts';
 import type { ContentId } from '../ports/lanes.ts';
 import { pipe } from '../stream/source.ts';
 import { tally } from '../stream/tally.ts';
 import { openObject } from './read-object.ts';
 import type { Repository, RunOptions } from './repository.ts';
-import type { ObjectRecord } from './side-record.ts';
-
-/** An object that a backup promises. */
-export interface PromisedObject {
-  readonly key: string;
-  readonly extension: string;
-  /** What the backup's side record says of it; WAL-G's backups have none. */
-  readonly record: ObjectRecord | undefined;
-}
 
 /**
  * The plain content of an object, checked against its record while it passes: length and SHA-256,

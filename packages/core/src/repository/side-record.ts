@@ -1,17 +1,12 @@
 import { TsbkError } from '../kernel/errors.ts';
 import { parseJson, stringifyJson, type JsonValue } from '../format/json.ts';
 import { asObject, optionalField, optionalInteger, optionalString } from '../format/json-fields.ts';
+import type { ObjectRecord } from '../ports/extract.ts';
 import type { ContentId, Receipt } from '../ports/lanes.ts';
 import { collect } from '../stream/collect.ts';
 import { extensionOf, openObject } from './read-object.ts';
 import type { Repository, RunOptions } from './repository.ts';
 import { sideRecordKey } from './layout.ts';
-
-/** Length and hash of an object before compression and as stored. */
-export interface ObjectRecord {
-  readonly plain: ContentId;
-  readonly stored: ContentId;
-}
 
 /**
  * `tsbk.json`: what WAL-G's records lack. It proves each object of the backup, names the WAL it

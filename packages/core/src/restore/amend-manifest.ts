@@ -1,7 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
-import { crc32c, crc32cHex } from '../format/crc32c.ts';
+import { fileChecksum } from '../format/file-checksum.ts';
 import { manifestFileOf, manifestLineOf } from '../format/manifest-line.ts';
-import type { ManifestAlgorithm } from '../format/manifest.ts';
 import type { ByteSource } from '../ports/bytes.ts';
 
 /**
@@ -43,22 +42,10 @@ function amended(
   const line = lines.toString('utf8', start, end);
   const file = manifestFileOf(line);
   if (file === undefined) return lines;
-  const checksum = checksumOf(file.checksumAlgorithm, changed.content);
+  const sum = fileChecksum(file.checksumAlgorithm);
+  sum.add(changed.content);
   const bytes = changed.content.length;
-  const text = manifestLineOf({ ...file, bytes, checksum }) + (line.endsWith(',') ? ',' : '');
+  const text =
+    manifestLineOf({ ...file, bytes, checksum: sum.hex() }) + (line.endsWith(',') ? ',' : '');
   return Buffer.concat([lines.subarray(0, start), Buffer.from(text), lines.subarray(end)]);
-}
-
-function checksumOf(algorithm: ManifestAlgorithm, content: Uint8Array): string {
-  switch (algorithm) {
-    case 'NONE':
-      return '';
-    case 'CRC32C':
-      return crc32cHex(crc32c(content));
-    case 'SHA224':
-    case 'SHA256':
-    case 'SHA384':
-    case 'SHA512':
-      return createHash(algorithm.toLowerCase()).update(content).digest('hex');
-  }
 }

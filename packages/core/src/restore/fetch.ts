@@ -1,6 +1,8 @@
 import { chmod, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../kernel/errors.ts';
+import type { TreePlace } from '../ports/extract.ts';
+import type { Lanes } from '../ports/lanes.ts';
 import type { Report } from '../ports/report.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
 import { claimDirectories, type ClaimedDirectories } from '../cluster/claim-directories.ts';
@@ -16,8 +18,6 @@ import type { RestorePlan, RestoreRequest } from './plan.ts';
 import { planRestore } from './plan-restore.ts';
 
 export interface FetchRequest extends RestoreRequest {
-  /** Tars unpacked at once. */
-  readonly concurrency: number;
   /** `false`: a crash of the machine after the restore may ruin it. */
   readonly fsync: boolean;
 }
@@ -26,6 +26,12 @@ export interface RestoreResult {
   readonly plan: RestorePlan;
   readonly files: number;
   readonly bytes: number;
+}
+
+/** What a backup is restored from and by. */
+export interface FetchInputs {
+  readonly repository: Repository;
+  readonly lanes: Lanes;
 }
 
 type FetchOptions = RunOptions & { readonly report: Report };
@@ -37,11 +43,11 @@ type FetchOptions = RunOptions & { readonly report: Report };
  * `planRestore` throws or found, and what `extractTars` throws.
  */
 export async function fetchBackup(
-  repository: Repository,
+  inputs: FetchInputs,
   request: FetchRequest,
   options: FetchOptions,
 ): Promise<RestoreResult> {
-  const plan = await planRestore(repository, request, options);
+  const plan = await planRestore(inputs.repository, request, options);
   const [problem] = plan.problems;
   if (problem !== undefined) throw problem;
   for (const { code, text } of plan.warnings) options.report({ kind: 'warning', code, text });
@@ -49,7 +55,7 @@ export async function fetchBackup(
   const claimed = await claimDirectories([destination, ...tablespaces.map((t) => t.location)]);
   try {
     await writeMark(plan);
-    const extracted = await fill(repository, { plan, request }, options);
+    const extracted = await fill(inputs, { plan, request }, options);
     await placeControl(plan, extracted);
     await removeMark(plan, { claimed, rootMode: extracted.rootMode });
     return { plan, files: extracted.files, bytes: extracted.bytes };
@@ -60,16 +66,17 @@ export async function fetchBackup(
 
 /** Everything but `pg_control`, flushed. */
 async function fill(
-  repository: Repository,
+  { repository, lanes }: FetchInputs,
   { plan, request }: { readonly plan: RestorePlan; readonly request: FetchRequest },
   { signal, report }: FetchOptions,
 ): Promise<Extracted> {
   const { destination: root, backup } = plan;
   const tablespaces = new Map(plan.tablespaces.map(({ oid, location }) => [oid, location]));
-  const placer = createPlacer({ root, tablespaces, fsync: request.fsync, signal });
+  const place: TreePlace = { root, tablespaces, fsync: request.fsync };
+  const placer = createPlacer({ ...place, signal });
   try {
     report({ kind: 'phase', phase: 'extract', text: `restoring ${backup.name} to ${root}` });
-    const inputs = { repository, plan, placer, width: request.concurrency };
+    const inputs = { repository, lanes, plan, place, placer };
     const extracted = await extractTars(inputs, { signal, report });
     report({ kind: 'phase', phase: 'complete', text: 'completing the directory' });
     await completeTree({ repository, plan, placer, extracted }, { signal });

@@ -1,10 +1,8 @@
 import { TsbkError } from '../kernel/errors.ts';
+import type { TreePath } from '../kernel/tree-path.ts';
 import { parseBackupLabel } from '../format/backup-label.ts';
 import { parseControlFile } from '../format/control-file.ts';
 import { formatTablespaceMap, parseTablespaceMap } from '../format/tablespace-map.ts';
-import type { ByteSource } from '../ports/bytes.ts';
-import { collect } from '../stream/collect.ts';
-import type { TreePath } from '../cluster/tree-path.ts';
 import type { PlannedBackup } from './plan.ts';
 import type { PlannedTablespace } from './plan-tablespaces.ts';
 
@@ -20,32 +18,29 @@ export interface HeldFile {
  * server's directory beside the real one: what comes from a tar of its own wins.
  */
 export interface HeldFiles {
-  isHeld(path: TreePath): boolean;
-  hold(
-    path: TreePath,
-    file: { readonly mode: number; readonly body: ByteSource },
-    fromLastTar: boolean,
-  ): Promise<void>;
+  hold(path: TreePath, file: HeldFile, fromLastTar: boolean): void;
   get(path: 'global/pg_control' | 'backup_label' | 'tablespace_map'): HeldFile | undefined;
 }
 
 const PATHS: ReadonlySet<string> = new Set(['global/pg_control', 'backup_label', 'tablespace_map']);
-/** 8 KiB, a dozen lines, a line for each tablespace. */
-const BYTES_MAX = 16 * 1024 * 1024;
+/** Held files are 8 KiB, a dozen lines, a line for each tablespace. */
+export const HELD_BYTES_MAX = 16 * 1024 * 1024;
 /** Where the records do not say: how backslashes are written changed with 14. */
 const VERSION_ASSUMED = 140_000;
+
+/** Whether the file at this path is to be held. */
+export function isHeld(path: TreePath): boolean {
+  return PATHS.has(path);
+}
 
 /** Makes an empty set of them. */
 export function heldFiles(): HeldFiles {
   const held = new Map<string, HeldFile & { readonly fromLastTar: boolean }>();
   return {
-    isHeld: (path) => PATHS.has(path),
-    hold: async (path, { mode, body }, fromLastTar) => {
-      const bytes = await collect(body, { maxBytes: BYTES_MAX, what: path });
+    hold: (path, file, fromLastTar) => {
       const before = held.get(path);
-      // A copy: the chunk is a view of something much larger.
       if (before === undefined || (fromLastTar && !before.fromLastTar)) {
-        held.set(path, { bytes: Uint8Array.from(bytes), mode, fromLastTar });
+        held.set(path, { ...file, fromLastTar });
       }
     },
     get: (path) => held.get(path),

@@ -1,5 +1,6 @@
 import { readManifest } from '../format/manifest.ts';
-import { openVerified, type PromisedObject } from '../repository/open-verified.ts';
+import type { PromisedObject } from '../ports/extract.ts';
+import { openVerified } from '../repository/open-verified.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
 
 /** Bytes of a backup's files by where they go. */

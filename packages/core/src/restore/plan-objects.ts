@@ -1,7 +1,7 @@
 import { TsbkError } from '../kernel/errors.ts';
 import type { BackupDetail } from '../repository/catalog.ts';
 import { backupFolder, isLastTar, manifestKey, partitionsFolder } from '../repository/layout.ts';
-import type { PromisedObject } from '../repository/open-verified.ts';
+import type { PromisedObject } from '../ports/extract.ts';
 import { extensionOf } from '../repository/read-object.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
 import type { PlannedTar } from './plan.ts';

@@ -99,7 +99,7 @@ async function planObjects(
     missing,
     manifest,
     measured,
-    files: files === undefined || files.files.size === 0 ? undefined : files.files,
+    files: files === undefined || files.files.size === 0 ? undefined : files,
     fetchBytes: tars.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
     writeBytes: measured?.totalBytes ?? sentinel.plainBytes ?? metadata?.plainBytes,
   };

@@ -3,7 +3,7 @@ import type { Lsn } from '../kernel/lsn.ts';
 import type { SystemId } from '../kernel/system-id.ts';
 import type { TimelineId } from '../kernel/wal-file.ts';
 import type { TsbkError } from '../kernel/errors.ts';
-import type { PromisedObject } from '../repository/open-verified.ts';
+import type { PromisedObject } from '../ports/extract.ts';
 import type { FilesMetadata } from '../repository/files-metadata.ts';
 import type { PlannedTablespace } from './plan-tablespaces.ts';
 import type { Reach } from './reachable.ts';
@@ -84,8 +84,8 @@ export interface RestorePlan {
   readonly tars: readonly PlannedTar[];
   /** PostgreSQL's manifest, if the backup has it. */
   readonly manifest: PromisedObject | undefined;
-  /** Names in the tars that are to be restored; `undefined` means all of them. */
-  readonly files: FilesMetadata['files'] | undefined;
+  /** What WAL-G's records say of the files; `undefined` if they say nothing of any. */
+  readonly files: FilesMetadata | undefined;
   readonly fetchBytes: number;
   /** What the files will take; `undefined` if the records do not say. */
   readonly writeBytes: number | undefined;
