@@ -1,8 +1,8 @@
 /**
- * Sets up, then runs scripts/<name>.ts with the tree's own Node 24 first on the path. Arguments and
+ * Sets up, then runs a program of this tree with the tree's own Node 24 first on the path. Arguments and
  * exit code are passed on.
  *
- *   node scripts/run.mjs demo --s3
+ *   node scripts/run.mjs scripts/demo.ts --s3
  */
 import { spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
@@ -17,12 +17,12 @@ function run(program, argv, env) {
   return status ?? 128 + (constants.signals[signal] ?? 0);
 }
 
-function setUpAndRun([name, ...args]) {
+function setUpAndRun([program, ...args]) {
   const setup = run(process.execPath, [join(ROOT, 'scripts/setup.mjs')], process.env);
   if (setup !== 0) return setup;
   const PATH = [join(ROOT, 'node_modules/.bin'), process.env.PATH].join(delimiter);
   // `node` is looked up again: the tree's own is newer than the one that runs this.
-  return run('node', [join(ROOT, 'scripts', `${name}.ts`), ...args], { ...process.env, PATH });
+  return run('node', [join(ROOT, program), ...args], { ...process.env, PATH });
 }
 
 process.exitCode = setUpAndRun(process.argv.slice(2));

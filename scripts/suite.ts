@@ -41,10 +41,13 @@ function failedChecks(): readonly string[] {
 }
 
 function allTests(): readonly string[] {
-  const found = globSync(['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'], {
-    cwd: ROOT,
-    exclude: (path) => path.includes('node_modules'),
-  });
+  const found = globSync(
+    ['packages/*/src/**/*.test.ts', 'bench/**/*.test.ts', 'test/**/*.test.ts'],
+    {
+      cwd: ROOT,
+      exclude: (path) => path.includes('node_modules'),
+    },
+  );
   if (found.length === 0) throw new Error('no tests were found');
   return found.sort();
 }

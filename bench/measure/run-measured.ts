@@ -1,0 +1,128 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { text } from 'node:stream/consumers';
+import { serverUser } from '@tsbk/test/support/postgres';
+import { childrenOf, cpuMsOfTree, memoryOf, treeOf } from './process-tree.ts';
+
+const SAMPLE_MS = 50;
+
+/** What is run, with the whole of its environment but the search path. */
+export interface Command {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** What a command cost. */
+export interface Usage {
+  readonly wallMs: number;
+  /** User and system time of the command and of everything it started and waited for. */
+  readonly cpuMs: number;
+  /** Processor time of the PostgreSQL server meanwhile, its `archive_command` included. */
+  readonly serverCpuMs: number;
+  /** Processor time of the S3 server meanwhile; 0 for a directory. */
+  readonly storeCpuMs: number;
+  /** Largest proportional set size of the tree that was seen. */
+  readonly peakPssBytes: number;
+  /** Largest sum of resident set sizes of the tree that was seen. */
+  readonly peakRssBytes: number;
+}
+
+export interface Surroundings {
+  readonly serverPid?: number | undefined;
+  readonly storePid?: number | undefined;
+  readonly timeoutMs: number;
+}
+
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) killGroup(child);
+});
+
+/** Writes back what earlier commands left dirty, so that this one does not pay for it. */
+function settleDisk(): void {
+  spawnSync('sync');
+}
+
+/**
+ * Runs a command as the server's user and measures it. The shell's `time` gives wall and processor
+ * time from the kernel's account of awaited children; memory is sampled. Throws with the end of the
+ * standard error when the command fails.
+ */
+export async function runMeasured(command: Command, around: Surroundings): Promise<Usage> {
+  settleDisk();
+  const serverBefore = cpuOf(around.serverPid);
+  const storeBefore = cpuOf(around.storePid);
+  const child = spawn('/bin/bash', ['-c', TIMED, 'time', command.program, ...command.args], {
+    cwd: '/',
+    env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: '/nonexistent', ...command.env },
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    // A group of its own, so that all of it can be ended.
+    detached: true,
+    ...serverUser(),
+  });
+  running.add(child);
+  const sampler = sampleMemory(child.pid ?? 0);
+  const timeout = setTimeout(() => killGroup(child), around.timeoutMs);
+  try {
+    const [stderr, times, code] = await outcomeOf(child);
+    const [realSeconds = NaN, ...cpuSeconds] = times.trim().split(' ').map(Number);
+    if (code !== 0) throw new Error(`${command.program} exited with ${code}: ${tail(stderr)}`);
+    return {
+      wallMs: realSeconds * 1000,
+      cpuMs: cpuSeconds.reduce((sum, seconds) => sum + seconds * 1000, 0),
+      serverCpuMs: cpuOf(around.serverPid) - serverBefore,
+      storeCpuMs: cpuOf(around.storePid) - storeBefore,
+      ...sampler.stop(),
+    };
+  } finally {
+    sampler.stop();
+    clearTimeout(timeout);
+    running.delete(child);
+  }
+}
+
+/** Three numbers go to descriptor 3; the command keeps its own standard error. */
+const TIMED = 'TIMEFORMAT=\'%3R %3U %3S\'; exec 4>&2; { time "$@" 2>&4 3>&- 4>&-; } 2>&3';
+
+async function outcomeOf(child: ChildProcess): Promise<[string, string, number | string]> {
+  const [, , stderr, times] = child.stdio;
+  if (!stderr || !times || !('read' in stderr) || !('read' in times)) throw new Error('no pipes');
+  const ended = new Promise<number | string>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => resolve(code ?? signal ?? 'nothing'));
+  });
+  return await Promise.all([text(stderr), text(times), ended]);
+}
+
+function sampleMemory(shellPid: number) {
+  let peakPssBytes = 0;
+  let peakRssBytes = 0;
+  const timer = setInterval(() => {
+    // Without the shell that keeps the time.
+    const { pssBytes, rssBytes } = memoryOf(childrenOf(shellPid).flatMap(treeOf));
+    peakPssBytes = Math.max(peakPssBytes, pssBytes);
+    peakRssBytes = Math.max(peakRssBytes, rssBytes);
+  }, SAMPLE_MS);
+  return {
+    stop: () => {
+      clearInterval(timer);
+      return { peakPssBytes, peakRssBytes };
+    },
+  };
+}
+
+function cpuOf(pid: number | undefined): number {
+  return pid === undefined ? 0 : cpuMsOfTree(pid);
+}
+
+function killGroup(child: ChildProcess): void {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    // It has ended.
+  }
+}
+
+function tail(output: string): string {
+  return output.trimEnd().slice(-1500);
+}

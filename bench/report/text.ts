@@ -1,0 +1,63 @@
+import type { Results } from '../results.ts';
+import type { Spread } from '../statistics.ts';
+import { summarize, type Group, type Row } from './summary.ts';
+
+const HEAD = [
+  '',
+  'seconds',
+  'MiB/s',
+  'CPU s/GiB',
+  'server',
+  'store',
+  'peak MiB',
+  'stored MiB',
+  'speed',
+  '1/CPU',
+  '1/memory',
+  'restored',
+];
+
+/** Medians as tables for a terminal; ratios are against WAL-G, above 1 is better. */
+export function renderText(results: Results): string {
+  return summarize(results)
+    .map((group) => `\n${titleOf(group)}\n${lines(group)}\n`)
+    .join('');
+}
+
+/** What the group is about, for a heading. */
+function titleOf({ scenario, store, encrypted }: Group): string {
+  const what = {
+    backup: 'Backup',
+    restore: 'Restore',
+    'wal-push': 'WAL push',
+    'wal-fetch': 'WAL fetch',
+  }[scenario];
+  return `${what}${encrypted ? ', encrypted' : ''}, ${store === 's3' ? 'S3' : 'directory'}`;
+}
+
+function lines(group: Group): string {
+  return [HEAD, ...group.rows.map((row) => cells(row))].map(line).join('\n');
+}
+
+function line([first = '', ...rest]: readonly string[]): string {
+  return first.padEnd(15) + rest.map((cell) => cell.padStart(11)).join('');
+}
+
+function cells(row: Row): string[] {
+  const show = (spread: Spread | undefined, digits: number): string =>
+    spread === undefined ? '-' : spread.median.toFixed(digits);
+  return [
+    row.contender,
+    show(row.seconds, 2),
+    show(row.mibPerSecond, 0),
+    show(row.cpuSecondsPerGib, 2),
+    show(row.serverCpuSecondsPerGib, 2),
+    show(row.storeCpuSecondsPerGib, 2),
+    show(row.peakMib, 0),
+    show(row.storedMib, 0),
+    show(row.speedRatio, 2),
+    show(row.cpuRatio, 2),
+    show(row.memoryRatio, 2),
+    row.failures.length > 0 ? `${row.failures.length} FAILED` : row.verified ? 'same' : '-',
+  ];
+}

@@ -1,0 +1,71 @@
+import { renameSync, writeFileSync } from 'node:fs';
+import type { Usage } from './measure/run-measured.ts';
+
+export type ScenarioName = 'backup' | 'restore' | 'wal-push' | 'wal-fetch';
+
+/** One measurement, or why there is none. */
+export interface Measurement {
+  readonly scenario: ScenarioName;
+  readonly store: 'directory' | 's3';
+  readonly encrypted: boolean;
+  readonly contender: string;
+  readonly round: number;
+  /** Absent when it failed. */
+  readonly usage?: Usage;
+  readonly error?: string;
+  /** Bytes in the repository after a backup. */
+  readonly storedBytes?: number;
+  /** WAL files, where the scenario is about them. */
+  readonly segments?: number;
+  /** Outcome of opening what was restored and comparing every table; absent when not looked at. */
+  readonly verified?: 'same' | 'not openable by design';
+}
+
+/** Transactions while a backup ran, and in the seconds before it. */
+interface Effect {
+  readonly contender: string;
+  readonly round: number;
+  readonly error?: string;
+  readonly before?: LoadFigures;
+  readonly during?: LoadFigures;
+}
+
+interface LoadFigures {
+  readonly seconds: number;
+  readonly tps: number;
+  readonly p99Ms: number;
+}
+
+/** Everything a run found out, as `results.json` holds it. */
+export interface Results {
+  readonly format: 1;
+  readonly startedAt: string;
+  readonly finishedAt?: string;
+  readonly machine: Readonly<Record<string, string>>;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly options: {
+    readonly sizeGib: number;
+    readonly rounds: number;
+    readonly codec: 'lz4' | 'zstd';
+    readonly width: number;
+  };
+  /** Bytes of the data directory without WAL, and files in it. */
+  readonly cluster: { readonly bytes: number; readonly files: number; readonly postgres: string };
+  readonly contenders: readonly {
+    readonly id: string;
+    readonly title: string;
+    readonly note: string;
+    /** How to install it, when it is not there. */
+    readonly absent?: string;
+    /** Where it takes no part, and why. */
+    readonly excluded: readonly string[];
+  }[];
+  readonly measurements: readonly Measurement[];
+  readonly effects: readonly Effect[];
+}
+
+/** Replaces the file as a whole, so that an interrupted run leaves what it had. */
+export function saveAs(path: string, text: string): void {
+  writeFileSync(`${path}.part`, text);
+  renameSync(`${path}.part`, path);
+}
