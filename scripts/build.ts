@@ -17,6 +17,9 @@ const COMMANDS = [
   { folder: 'restore-command', command: 'tsbk-archive-get' },
 ] as const;
 
+/** What the worker threads of `tsbk` run; found beside the chunk that starts them. */
+const LANE = join(ROOT, 'packages/core/src/engine/lane.ts');
+
 /**
  * A file that was cut off must not end as if it had done its work: 70 is `EXIT.internal`, until the
  * last statement says otherwise. And CommonJS packages inside an ES module bundle want `require`.
@@ -44,7 +47,10 @@ async function bundle(folder: string, command: string): Promise<void> {
   const dist = join(ROOT, 'packages', folder, 'dist');
   const outdir = `${dist}-${process.pid}`;
   await build({
-    entryPoints: { [command]: join(ROOT, 'packages', folder, 'src/main.ts') },
+    entryPoints: {
+      [command]: join(ROOT, 'packages', folder, 'src/main.ts'),
+      ...(command === 'tsbk' ? { 'lib/lane': LANE } : {}),
+    },
     outdir,
     outExtension: { '.js': '.mjs' },
     chunkNames: 'lib/[name]-[hash]',

@@ -20,6 +20,7 @@ async function place(failpoint: string): Promise<Place> {
   const store = withFailpoint(bare, parseFailpoint(failpoint), {
     signal: (name) => done.push(name),
     exit: (code) => done.push(code),
+    calls: new Int32Array(new SharedArrayBuffer(4)),
   });
   return { store, done, [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose]() };
 }

@@ -3,10 +3,10 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf, TsbkError } from '@tsbk/core/kernel/errors';
 import { EXIT } from '@tsbk/core/kernel/exit';
+import { openLanes } from '@tsbk/core/engine/open-lanes';
 import { openRepository } from '@tsbk/core/engine/open-repository';
 import { restoreCommandText } from '@tsbk/core/engine/restore-command-text';
 import { parseJson } from '@tsbk/core/format/json';
-import { inlineLanes } from '@tsbk/core/lanes/inline';
 import { parseSpec } from '@tsbk/core/repository/tablespace-spec';
 import { fetchBackup, type FetchRequest } from '@tsbk/core/restore/fetch';
 import {
@@ -39,8 +39,8 @@ export const runBackupFetch: Run = async (context) => {
     if (problem !== undefined) throw problem;
     return EXIT.ok;
   }
-  const { downloadConcurrency, lanes: lanesMax } = context.config;
-  const lanes = inlineLanes(repository, Math.min(downloadConcurrency, lanesMax));
+  const most = context.config.downloadConcurrency;
+  await using lanes = openLanes(context.settings, repository, { report, most });
   const result = await fetchBackup({ repository, lanes }, request, { signal, report });
   warnOfSecrets(context);
   out(json ? restoredJson(result) : restoredText(result));

@@ -6,17 +6,17 @@ import { EXIT } from '@tsbk/core/kernel/exit';
 import { formatInstant, instantToMs } from '@tsbk/core/kernel/instant';
 import { formatSize } from '@tsbk/core/kernel/size';
 import { pushBackup, type PushRequest, type PushResult } from '@tsbk/core/backup/push';
+import { openLanes } from '@tsbk/core/engine/open-lanes';
 import { openRepository, type OpenedRepository } from '@tsbk/core/engine/open-repository';
 import { backupResources } from '@tsbk/core/engine/resources';
 import { openServer, type OpenedServer } from '@tsbk/core/engine/open-server';
 import { parseJson, stringifyJson, type JsonValue } from '@tsbk/core/format/json';
-import { inlineLanes } from '@tsbk/core/lanes/inline';
 import { BUILD } from '../build-info.ts';
 import type { CommandContext, Run } from '../command.ts';
 
 /** `tsbk backup-push`: a full base backup over the replication protocol. */
 export const runBackupPush: Run = async (context) => {
-  const { signal, report, config } = context;
+  const { signal, report } = context;
   const request = requestOf(context);
   await using repository = await openRepository(context.settings, { report });
   await using opened = await openServer({ environment: context.environment, report, signal });
@@ -25,7 +25,7 @@ export const runBackupPush: Run = async (context) => {
     context.out(planText(context, repository, opened));
     return EXIT.ok;
   }
-  const lanes = inlineLanes(repository, config.lanes);
+  await using lanes = openLanes(context.settings, repository, { report });
   report(backupResources(repository, lanes.width));
   const result = await pushBackup({ repository, lanes, ...opened }, request, { signal, report });
   context.out(context.flags.on('json') === true ? jsonText(result) : resultText(result));

@@ -42,7 +42,7 @@ export function codecByName(
         decompress: onDemand(async () => (await import('./brotli.ts')).brotliDecompress),
       };
     case 'none':
-      return { name, extension: '', compress: asItIs, decompress: asItIs };
+      return { name, extension: '', compress: copied, decompress: asItIs };
     case 'gzip':
       return {
         name,
@@ -82,3 +82,8 @@ function onDemand(load: () => Promise<ByteStage>): ByteStage {
 }
 
 const asItIs: ByteStage = (source) => source;
+
+/** What is lent to a codec becomes its reader's own. */
+const copied: ByteStage = async function* (source) {
+  for await (const chunk of source) yield Uint8Array.from(chunk);
+};

@@ -19,6 +19,7 @@ export interface OpenedRepository extends Repository, AsyncDisposable {
   readonly cipherMaterial: CipherMaterial;
   /** What worker threads share with this one. */
   readonly limits: RateLimits;
+  readonly failpointCalls: SharedArrayBuffer;
 }
 
 /**
@@ -32,7 +33,8 @@ export async function openRepository(
 ): Promise<OpenedRepository> {
   const { config } = settings;
   const limits = options.limits ?? rateLimits(config);
-  const store = await openStore(settings, { ...options, limits });
+  const failpointCalls = options.failpointCalls ?? new SharedArrayBuffer(4);
+  const store = await openStore(settings, { ...options, limits, failpointCalls });
   const cipherMaterial = options.cipherMaterial ?? (await loadCipherMaterial(config));
   const writeCodec = codecByName(config.compressionMethod, { zstdLevel: config.zstdLevel });
   const others = EXTENSIONS.filter((extension) => extension !== writeCodec.extension);
@@ -41,6 +43,7 @@ export async function openRepository(
     cipher: await cipherFrom(cipherMaterial),
     cipherMaterial,
     limits,
+    failpointCalls,
     writeCodec,
     codecOf: (extension) =>
       extension === writeCodec.extension ? writeCodec : codecByExtension(extension),
@@ -54,5 +57,5 @@ export async function openRepository(
 
 /** Upload requests are shared by the lanes; memory is lanes × parts in flight × part size. */
 function partsInFlight({ uploadConcurrency, lanes }: Config): number {
-  return Math.max(1, Math.min(4, Math.floor(uploadConcurrency / lanes)));
+  return Math.max(1, Math.min(4, Math.floor(uploadConcurrency / Math.max(1, lanes))));
 }

@@ -20,6 +20,8 @@ export interface OpenStoreOptions {
   readonly retryBudgetMs?: number;
   /** Shared by all stores of a run that work at the same time; its own if absent. */
   readonly limits?: RateLimits;
+  /** Counts for `TSBK_FAILPOINT` over all of them. */
+  readonly failpointCalls?: SharedArrayBuffer;
 }
 
 /**
@@ -32,7 +34,8 @@ export async function openStore(
 ): Promise<BlobStore> {
   const { config } = settings;
   const { network } = options.limits ?? rateLimits(config);
-  const store = withLimit(withFault(await bareStore(settings), config.failpoint), network);
+  const calls = new Int32Array(options.failpointCalls ?? new SharedArrayBuffer(4));
+  const store = withLimit(withFault(await bareStore(settings), config.failpoint, calls), network);
   return retrying(store, {
     attempts: config.s3MaxRetries + 1,
     budgetMs: options.retryBudgetMs ?? config.retryBudgetMs,
@@ -49,11 +52,16 @@ function withLimit(store: BlobStore, limit: RateLimit | undefined): BlobStore {
 }
 
 /** For tests of what a crash leaves behind; see `storage/failpoints.ts`. */
-function withFault(store: BlobStore, failpoint: string | undefined): BlobStore {
+function withFault(
+  store: BlobStore,
+  failpoint: string | undefined,
+  calls: Int32Array<SharedArrayBuffer>,
+): BlobStore {
   if (failpoint === undefined) return store;
   return withFailpoint(store, parseFailpoint(failpoint), {
     signal: (name) => process.kill(process.pid, name),
     exit: (code) => process.exit(code),
+    calls,
   });
 }
 

@@ -239,6 +239,11 @@ export const ERROR_CODES = {
     retry: false,
     doc: 'The standby was promoted while the backup ran. Take a new one.',
   },
+  'lane-lost': {
+    exit: 'failure',
+    retry: false,
+    doc: 'A worker thread of tsbk ended in the middle of its work, most likely because memory ran out. What it was writing is not visible; the run was given up.',
+  },
   interrupted: {
     exit: 'temporary',
     retry: false,

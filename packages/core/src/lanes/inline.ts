@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import type { Lanes } from '../ports/lanes.ts';
 import type { Repository } from '../repository/repository.ts';
-import { createObject } from '../repository/write-object.ts';
+import { createPart } from '../repository/write-object.ts';
 import { extractTar } from '../restore/extract-tar.ts';
 
 /**
@@ -12,7 +12,7 @@ export function inlineLanes(repository: Repository, width: number): Lanes {
   const limit = pLimit(width);
   return {
     width,
-    write: (task, { signal }) => limit(() => createObject(repository, task, { signal })),
+    write: (task, { signal }) => limit(() => createPart(repository, task, { signal })),
     extract: (task, options) => limit(() => extractTar(repository, task, options)),
     close: () => Promise.resolve(),
   };

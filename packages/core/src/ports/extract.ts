@@ -1,6 +1,6 @@
 import type { ChecksumAlgorithm } from '../kernel/checksum-algorithm.ts';
 import type { TreePath } from '../kernel/tree-path.ts';
-import type { ContentId } from './lanes.ts';
+import type { ContentId, PlainId } from './lanes.ts';
 
 /** An object that a backup promises. */
 export interface PromisedObject {
@@ -12,7 +12,7 @@ export interface PromisedObject {
 
 /** Length and hash of an object before compression and as stored. */
 export interface ObjectRecord {
-  readonly plain: ContentId;
+  readonly plain: PlainId;
   readonly stored: ContentId;
 }
 

@@ -12,16 +12,23 @@ export interface LaneTask {
 export interface Receipt {
   /** Full key, with extension. */
   readonly key: string;
-  /** Length and SHA-256 (hexadecimal) of the bytes before compression. */
-  readonly plain: ContentId;
-  /** The same of the bytes in the store. */
+  /** The bytes before compression. */
+  readonly plain: PlainId;
+  /** The bytes in the store. */
   readonly stored: ContentId;
 }
 
 export interface ContentId {
   readonly bytes: number;
+  /** Hexadecimal. */
   readonly sha256: string;
 }
+
+/**
+ * What is known of content before compression. A part of a backup has no hash here, which would cost
+ * half as much again as compressing it: what is stored has one, and each file in it a checksum.
+ */
+export type PlainId = Pick<ContentId, 'bytes'> & Partial<ContentId>;
 
 /**
  * Where objects are made (compress, encrypt, upload) and taken apart again. At most `width` tasks run at once; `write`

@@ -2,7 +2,7 @@ import { TsbkError } from '../kernel/errors.ts';
 import { parseJson, stringifyJson, type JsonValue } from '../format/json.ts';
 import { asObject, optionalField, optionalInteger, optionalString } from '../format/json-fields.ts';
 import type { ObjectRecord } from '../ports/extract.ts';
-import type { ContentId, Receipt } from '../ports/lanes.ts';
+import type { ContentId, PlainId, Receipt } from '../ports/lanes.ts';
 import { collect } from '../stream/collect.ts';
 import { extensionOf, openObject } from './read-object.ts';
 import type { Repository, RunOptions } from './repository.ts';
@@ -81,7 +81,7 @@ export function parseSideRecord(value: JsonValue, what: string): SideRecord {
   for (const [key, entry] of Object.entries(asObject(optionalField(o, 'objects') ?? {}, what))) {
     const fields = asObject(entry, what);
     objects.set(key, {
-      plain: contentId(optionalField(fields, 'plain'), what),
+      plain: plainId(optionalField(fields, 'plain'), what),
       stored: contentId(optionalField(fields, 'stored'), what),
     });
   }
@@ -97,6 +97,13 @@ export function parseSideRecord(value: JsonValue, what: string): SideRecord {
     walLast: text('wal_last'),
     objects,
   };
+}
+
+function plainId(value: JsonValue | undefined, what: string): PlainId {
+  const o = asObject(value ?? null, what);
+  const sha256 = optionalString(o, 'sha256', what);
+  const bytes = required(optionalInteger(o, 'bytes', what), 'bytes', what);
+  return sha256 === undefined ? { bytes } : { bytes, sha256 };
 }
 
 function contentId(value: JsonValue | undefined, what: string): ContentId {

@@ -1,37 +1,79 @@
 import { TsbkError } from '../kernel/errors.ts';
 import type { PutOutcome } from '../ports/blob-store.ts';
-import type { Receipt } from '../ports/lanes.ts';
-import type { ByteSource } from '../ports/bytes.ts';
+import type { ContentId, Receipt } from '../ports/lanes.ts';
+import type { ByteSource, ByteStage } from '../ports/bytes.ts';
 import { tally } from '../stream/tally.ts';
 import { pipe } from '../stream/source.ts';
 import { withExtension } from './layout.ts';
 import { putStream } from './put-stream.ts';
 import type { Repository, RunOptions } from './repository.ts';
 
+/** An object to write. `key` comes without the codec's extension. */
+export interface RawObject {
+  readonly key: string;
+  readonly source: ByteSource;
+}
+
+type Written = Receipt & { readonly outcome: PutOutcome };
+
 /**
- * The one expression by which raw bytes become a stored object: tally ▸ compress ▸ encrypt ▸ tally
- * ▸ put. `key` comes without the codec's extension. The source is read to its end also when the
- * outcome is `exists`, so that the receipt's plain hash can be compared with what is stored.
+ * Writes an object and hashes its content. The source is read to its end also when the outcome is
+ * `exists`, so that the receipt's plain hash can be compared with what is stored.
  */
 export async function writeObject(
   repository: Repository,
-  object: { readonly key: string; readonly source: ByteSource; readonly ifAbsent: boolean },
+  object: RawObject & { readonly ifAbsent: boolean },
   { signal }: RunOptions,
-): Promise<Receipt & { readonly outcome: PutOutcome }> {
+): Promise<Written & { readonly plain: ContentId }> {
+  const plain = tally();
+  const source = pipe(object.source, plain.stage);
+  const written = await transmit(repository, { ...object, source }, { signal });
+  return { ...written, plain: plain.result() };
+}
+
+/**
+ * The one expression by which raw bytes become a stored object: compress ▸ encrypt ▸ tally ▸ put.
+ */
+async function transmit(
+  repository: Repository,
+  object: RawObject & { readonly ifAbsent: boolean },
+  { signal }: RunOptions,
+): Promise<Omit<Written, 'plain'>> {
   const { writeCodec, cipher, store, partBytes, partsInFlight } = repository;
   if (writeCodec.compress === undefined) {
     throw new TypeError(`${writeCodec.name} cannot be written`);
   }
-  const plain = tally();
   const stored = tally();
   const key = withExtension(object.key, writeCodec.extension);
   const { outcome } = await putStream(
     store,
     key,
-    pipe(object.source, plain.stage, writeCodec.compress, cipher.encrypt, stored.stage),
+    pipe(object.source, writeCodec.compress, cipher.encrypt, stored.stage),
     { ifAbsent: object.ifAbsent, signal, partBytes, partsInFlight },
   );
-  return { key, outcome, plain: plain.result(), stored: stored.result() };
+  return { key, outcome, stored: stored.result() };
+}
+
+/**
+ * Writes a part of a backup, which must not exist yet. Its source may lend its chunks. Throws
+ * `object-exists`.
+ */
+export async function createPart(
+  repository: Repository,
+  { key, source }: RawObject,
+  { signal }: RunOptions,
+): Promise<Receipt> {
+  let bytes = 0;
+  const count: ByteStage = async function* (chunks) {
+    for await (const chunk of chunks) {
+      bytes += chunk.length;
+      yield chunk;
+    }
+  };
+  const object = { key, source: pipe(source, count), ifAbsent: true };
+  const { outcome, ...receipt } = await transmit(repository, object, { signal });
+  if (outcome === 'exists') throw appeared(receipt.key);
+  return { ...receipt, plain: { bytes } };
 }
 
 /**
@@ -40,9 +82,9 @@ export async function writeObject(
  */
 export async function createObject(
   repository: Repository,
-  object: { readonly key: string; readonly source: ByteSource },
+  object: RawObject,
   { signal }: RunOptions,
-): Promise<Receipt> {
+): Promise<Receipt & { readonly plain: ContentId }> {
   const written = await writeObject(repository, { ...object, ifAbsent: true }, { signal });
   const { outcome, ...receipt } = written;
   if (outcome === 'stored') return receipt;

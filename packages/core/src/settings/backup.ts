@@ -23,11 +23,11 @@ export const BACKUP_SETTINGS = {
   }),
   lanes: setting({
     env: ['TSBK_LANES', 'WALG_UPLOAD_DISK_CONCURRENCY'],
-    kind: integer(1, 128),
+    kind: integer(0, 128),
     default: ({ cores }: Machine) => Math.min(4, Math.max(1, cores)),
     defaultText: 'number of processors, 4 at most',
     commands: ['backup-push', 'backup-fetch'],
-    doc: 'Threads that compress, encrypt and upload, each one part of the backup at a time.',
+    doc: 'Threads that make the parts of a backup, each one at a time: compress, encrypt, upload. 0: no threads, for the smallest machines.',
   }),
   tarBytes: setting({
     env: ['TSBK_TAR_SIZE_THRESHOLD', 'WALG_TAR_SIZE_THRESHOLD'],

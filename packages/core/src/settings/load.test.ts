@@ -132,7 +132,7 @@ describe('names that nobody knows', () => {
   });
 
   it('all that is wrong is told at once', () => {
-    const { message } = refusal({ env: { TSBK_LANES: '0', TSBK_NOPE: '1', WALG_PGP_KEY: 'x' } });
+    const { message } = refusal({ env: { TSBK_LANES: '-1', TSBK_NOPE: '1', WALG_PGP_KEY: 'x' } });
     assert.match(message, /^3 settings are wrong/);
     assert.match(message, /TSBK_LANES must be a whole number/);
   });

@@ -34,6 +34,8 @@ export interface Failpoint {
 export interface FailpointEffects {
   readonly signal: (name: 'SIGKILL' | 'SIGTERM') => void;
   readonly exit: (code: number) => void;
+  /** Calls of the operation so far, by all threads of the run. */
+  readonly calls: Int32Array<SharedArrayBuffer>;
 }
 
 /** Reads `put:3:kill` or, for after the operation, `put-done:3:kill`. Throws `usage`. */
@@ -88,10 +90,8 @@ export function withFailpoint(
 type Passage = <T>(name: Failpoint['name'], operation: () => Promise<T>) => Promise<T>;
 
 function passage({ name, after, hit, action }: Failpoint, effects: FailpointEffects): Passage {
-  let calls = 0;
   return async (called, operation) => {
-    if (called === name) calls += 1;
-    const isHit = called === name && calls === hit;
+    const isHit = called === name && Atomics.add(effects.calls, 0, 1) + 1 === hit;
     if (isHit && !after) await strike(name, action, effects);
     const result = await operation();
     if (isHit && after) await strike(name, action, effects);

@@ -14,7 +14,7 @@ export interface TransformStageOptions {
 /**
  * A stage that sends bytes through a transform of `node:zlib`. It pulls its source only while its
  * consumer waits and the transform has room, so the transform works in the thread pool while the
- * consumer works here. A transform that ends before its input does throws `failure`: zlib's own
+ * consumer works here, and not before the last chunk has been used up. A transform that ends before its input does throws `failure`: zlib's own
  * streams ignore what follows, and a reader must not. Errors of the source pass unchanged.
  */
 export function transformStage(
@@ -23,8 +23,8 @@ export function transformStage(
 ): ByteStage {
   return async function* (source) {
     const transform = open();
-    const feed = feeder(source, transform);
     const events = listen(transform);
+    const feed = feeder(source, transform, events.wake);
     try {
       for (;;) {
         const output: unknown = transform.read();
@@ -42,10 +42,11 @@ export function transformStage(
 }
 
 /** The side that pulls the source into the transform. */
-function feeder(source: ByteSource, transform: MeasuredTransform) {
+function feeder(source: ByteSource, transform: MeasuredTransform, wake: () => void) {
   const iterator = source[Symbol.asyncIterator]();
   let open = true;
   let fed = 0;
+  let busy = false;
 
   /** The next chunk that is not empty. */
   async function pull(): Promise<Uint8Array | undefined> {
@@ -63,7 +64,7 @@ function feeder(source: ByteSource, transform: MeasuredTransform) {
   }
 
   return {
-    canPush: (): boolean => open && !transform.writableNeedDrain && transform.writable,
+    canPush: (): boolean => open && !busy && transform.writable,
     push: async (): Promise<void> => {
       const chunk = await pull();
       if (chunk === undefined) {
@@ -71,7 +72,11 @@ function feeder(source: ByteSource, transform: MeasuredTransform) {
         return;
       }
       fed += chunk.length;
-      transform.write(chunk);
+      busy = true;
+      transform.write(chunk, () => {
+        busy = false;
+        wake();
+      });
     },
     hasMore: async (): Promise<boolean> =>
       transform.bytesWritten !== fed || (await pull()) !== undefined,
@@ -97,7 +102,6 @@ function listen(transform: Transform) {
     resume?.();
   };
   transform.on('readable', wake);
-  transform.on('drain', wake);
   transform.on('end', () => {
     ended = true;
     wake();
@@ -107,6 +111,7 @@ function listen(transform: Transform) {
     wake();
   });
   return {
+    wake,
     ended: (): boolean => ended,
     next: async (failure: TransformStageOptions['failure']): Promise<void> => {
       if (!happened && error === undefined) {

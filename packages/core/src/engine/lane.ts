@@ -1,0 +1,43 @@
+/**
+ * What a lane's worker thread runs: builds store, codec and cipher from plain settings, then does
+ * what it is told. The second place, beside `engine/open-*`, that puts parts together.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { CipherMaterial } from '../cipher/cipher-from.ts';
+import type { LaneWord, Slabs } from '../lanes/messages.ts';
+import { serveLane } from '../lanes/serve.ts';
+import type { ExtractTask } from '../ports/extract.ts';
+import { createPart } from '../repository/write-object.ts';
+import { extractTar } from '../restore/extract-tar.ts';
+import { fromPortableSettings, type PortableSettings } from '../settings/portable.ts';
+import { openRepository } from './open-repository.ts';
+import type { RateLimits } from './rate-limits.ts';
+
+/** What the calling thread hands to a lane. It holds keys. */
+export interface LaneSetup {
+  readonly settings: PortableSettings;
+  readonly cipherMaterial: CipherMaterial;
+  readonly limits: RateLimits;
+  readonly failpointCalls: SharedArrayBuffer;
+}
+
+const port = parentPort;
+if (port === null) throw new Error('a lane runs in a worker thread');
+// What `threadLanes` was given by `openLanes`.
+const { setup, slabs } = workerData as { readonly setup: LaneSetup; readonly slabs: Slabs };
+const { settings, ...shared } = setup;
+
+const repository = await openRepository(fromPortableSettings(settings), {
+  ...shared,
+  report: (event) => port.postMessage({ kind: 'report', event } satisfies LaneWord),
+});
+
+serveLane(port, slabs, {
+  tasks: {
+    write: ({ key }: { readonly key: string }, { source, signal }) =>
+      createPart(repository, { key, source }, { signal }),
+    extract: (task: ExtractTask, { signal, batch }) =>
+      extractTar(repository, task, { signal, onBatch: batch }),
+  },
+  close: async () => await repository[Symbol.asyncDispose](),
+});

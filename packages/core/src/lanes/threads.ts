@@ -1,0 +1,51 @@
+import pLimit from 'p-limit';
+import type { ExtractBatch, ExtractReceipt } from '../ports/extract.ts';
+import type { Lanes, Receipt } from '../ports/lanes.ts';
+import { LaneThread, type LaneRun, type LaneThreadOptions } from './thread.ts';
+
+/**
+ * Lanes in worker threads, each started when it is first needed. A task runs in one thread from
+ * raw bytes to stored object; only its receipt comes back. A thread that dies fails the task it was
+ * at; the next task gets a new one.
+ */
+export function threadLanes(options: LaneThreadOptions & { readonly width: number }): Lanes {
+  const limit = pLimit(options.width);
+  const threads = new Set<LaneThread>();
+  const idle: LaneThread[] = [];
+
+  const takeThread = (): LaneThread => {
+    const thread = idle.pop() ?? new LaneThread(options);
+    threads.add(thread);
+    return thread;
+  };
+  const run = (task: LaneRun): Promise<unknown> =>
+    limit(async () => {
+      task.signal.throwIfAborted();
+      const thread = takeThread();
+      try {
+        return await thread.run(task);
+      } finally {
+        if (thread.isAlive) idle.push(thread);
+        else threads.delete(thread);
+      }
+    });
+
+  return {
+    width: options.width,
+    write: async ({ key, source }, { signal }) =>
+      // What the worker's entry gives back for this task.
+      (await run({ task: 'write', input: { key }, source, signal })) as Receipt,
+    extract: async (task, { signal, onBatch }) =>
+      // And for this one.
+      (await run({
+        task: 'extract',
+        input: task,
+        signal,
+        onBatch: (batch) => onBatch(batch as ExtractBatch),
+      })) as ExtractReceipt,
+    close: async () => {
+      await Promise.all([...threads].map((thread) => thread.close()));
+      threads.clear();
+    },
+  };
+}
