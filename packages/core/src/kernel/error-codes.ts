@@ -102,7 +102,7 @@ export const ERROR_CODES = {
   'wal-conflict': {
     exit: 'conflict',
     retry: false,
-    doc: 'The archive already holds a WAL file of this name with other content. Nothing was changed. Usually two servers share one prefix: give each cluster its own.',
+    doc: 'The archive already holds a WAL file of this name with other content. Nothing that was there was changed. Usually two servers share one prefix: give each cluster its own.',
   },
   'wrong-system-id': {
     exit: 'failure',

@@ -39,19 +39,29 @@ export async function findWal(
   name: string,
   { signal }: RunOptions,
 ): Promise<ArchivedWal | undefined> {
-  const [first, ...others] = candidates(repository, name);
+  const [first] = candidates(repository, name);
   if (first !== undefined) {
     const info = await repository.store.stat(first.key, { signal });
     if (info !== undefined) return { ...first, info };
   }
+  const [found] = await placesOf(repository, name, { signal, but: first?.key });
+  return found;
+}
+
+/** Every place at which a WAL file lies, most likely first, `but` one. */
+async function placesOf(
+  repository: Repository,
+  name: string,
+  { signal, but }: RunOptions & { readonly but?: string | undefined },
+): Promise<ArchivedWal[]> {
+  const asked = candidates(repository, name).filter(({ key }) => key !== but);
   const found = await Promise.all(
-    others.map(async (place) => ({
+    asked.map(async (place) => ({
       ...place,
       info: await repository.store.stat(place.key, { signal }),
     })),
   );
-  for (const { info, ...place } of found) if (info !== undefined) return { ...place, info };
-  return undefined;
+  return found.flatMap(({ info, ...place }) => (info === undefined ? [] : [{ ...place, info }]));
 }
 
 /**
@@ -77,6 +87,12 @@ export async function openWal(
  * Stores a WAL file so that its content can never change: written if absent; what is there already
  * is compared by plain content. Throws `wal-conflict` when it differs. `source` must be readable
  * more than once, and fails by itself if the file changes while it is read.
+ *
+ * A write if absent decides between writers of one key, not between writers of two codecs. So
+ * whoever has the file at its own place looks at every other place *after* that, and fails if one
+ * holds other content; of two such writers the later one sees the earlier one, and nobody is told of
+ * success who could be contradicted. Both may fail, and neither takes back what it wrote: a third
+ * process may have been told meanwhile that this very object is archived (docs/decisions/0007).
  */
 export async function storeWal(
   repository: Repository,
@@ -84,31 +100,57 @@ export async function storeWal(
   { signal }: RunOptions,
 ): Promise<StoreWalOutcome> {
   const { name } = wal;
-  // An object under another extension would shadow ours (or be shadowed by it) for readers.
-  const existing = await findWal(repository, name, { signal });
-  if (existing !== undefined) {
-    const ours = await digest(wal.source());
-    await mustHold(repository, existing, { name, sha256: ours.sha256 }, { signal });
-    // Another push of this file may still be making it durable, and may yet fail at that.
-    if (!(await repository.store.confirm(existing.key, { signal }))) throw vanished(existing.key);
-    await storeDigest(repository, { ...existing, name, ...ours, isOurs: false }, { signal });
-    return 'already-there';
+  // A second object under another extension would shadow this one, or be shadowed by it.
+  const [existing] = await placesOf(repository, name, { signal });
+  const placed =
+    existing === undefined
+      ? await write(repository, wal, { signal })
+      : await find(repository, existing, wal, { signal });
+  const ours = { name, sha256: placed.sha256, left: placed.isOurs ? placed.key : undefined };
+  for (const other of await placesOf(repository, name, { signal, but: placed.key })) {
+    await mustHold(repository, other, ours, { signal });
   }
-  const receipt = await writeObject(
+  await storeDigest(repository, { ...placed, name }, { signal });
+  return placed.isOurs ? 'stored' : 'already-there';
+}
+
+/** A WAL file at its place, with the content that was offered. */
+interface PlacedWal {
+  readonly key: string;
+  readonly extension: string;
+  readonly sha256: string;
+  /** This call stored it. */
+  readonly isOurs: boolean;
+}
+
+async function write(
+  repository: Repository,
+  { name, source }: { readonly name: string; readonly source: () => ByteSource },
+  { signal }: RunOptions,
+): Promise<PlacedWal> {
+  const { key, outcome, plain } = await writeObject(
     repository,
-    { key: walKey(name), source: wal.source(), ifAbsent: true },
+    { key: walKey(name), source: source(), ifAbsent: true },
     { signal },
   );
-  const { extension } = repository.writeCodec;
-  const { sha256 } = receipt.plain;
-  if (receipt.outcome === 'exists') {
-    const info = await repository.store.stat(receipt.key, { signal });
-    if (info === undefined) throw vanished(receipt.key);
-    await mustHold(repository, { key: receipt.key, extension, info }, { name, sha256 }, { signal });
-  }
-  const isOurs = receipt.outcome === 'stored';
-  await storeDigest(repository, { extension, name, sha256, isOurs }, { signal });
-  return isOurs ? 'stored' : 'already-there';
+  const placed = { key, extension: repository.writeCodec.extension, sha256: plain.sha256 };
+  if (outcome === 'stored') return { ...placed, isOurs: true };
+  if ((await repository.store.stat(key, { signal })) === undefined) throw vanished(key);
+  await mustHold(repository, placed, { name, sha256: placed.sha256 }, { signal });
+  return { ...placed, isOurs: false };
+}
+
+async function find(
+  repository: Repository,
+  { key, extension }: ArchivedWal,
+  { name, source }: { readonly name: string; readonly source: () => ByteSource },
+  { signal }: RunOptions,
+): Promise<PlacedWal> {
+  const { sha256 } = await digest(source());
+  await mustHold(repository, { key, extension }, { name, sha256 }, { signal });
+  // Another push of this file may still be making it durable, and may yet fail at that.
+  if (!(await repository.store.confirm(key, { signal }))) throw vanished(key);
+  return { key, extension, sha256, isOurs: false };
 }
 
 function vanished(key: string): TsbkError {
@@ -172,8 +214,13 @@ async function storeDigest(
 
 async function mustHold(
   repository: Repository,
-  existing: ArchivedWal,
-  ours: { readonly name: string; readonly sha256: string },
+  existing: Pick<ArchivedWal, 'key' | 'extension'>,
+  ours: {
+    readonly name: string;
+    readonly sha256: string;
+    /** Where this call has just stored it. */
+    readonly left?: string | undefined;
+  },
   { signal }: RunOptions,
 ): Promise<void> {
   const opened = await openObject(repository, existing.key, existing.extension, { signal });
@@ -184,7 +231,11 @@ async function mustHold(
     `${repository.store.url}/${existing.key} already holds other content than ${ours.name} ` +
       `(archived ${theirs?.sha256.slice(0, 12) ?? 'nothing'}…, offered ${ours.sha256.slice(0, 12)}…)`,
     {
-      hint: 'Nothing was changed. Most likely two servers archive to one prefix, or a copy of this cluster was started: give each its own prefix.',
+      hint:
+        (ours.left === undefined
+          ? 'Nothing was changed. '
+          : `${ours.left} was written at the same moment, and both are left: whichever is wrong must be removed by hand. `) +
+        'Most likely two servers archive to one prefix, or a copy of this cluster was started: give each its own prefix.',
     },
   );
 }
