@@ -9,6 +9,7 @@ import type { Report } from '../ports/report.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
 import { carriesChecksum, openWal, readWalDigest } from '../repository/wal-archive.ts';
 import type { OpenObject } from '../repository/read-object.ts';
+import { cutSilence } from './cut-silence.ts';
 import { writeVerified } from './verified-file.ts';
 
 export interface GetRequest {
@@ -16,7 +17,10 @@ export interface GetRequest {
   readonly name: string;
   /** What PostgreSQL gave as `%p`: where the file must be when this resolves with `fetched`. */
   readonly destination: string;
-  /** How long an outage of the store is waited out before it is an error. Milliseconds. */
+  /**
+   * How long an outage of the store is waited out before it is an error, silence included.
+   * Milliseconds; with 0 there is one attempt.
+   */
   readonly patienceMs: number;
   /** Segments that are known to exist: a "not found" for one of these is a loss, not the end. */
   readonly mustExist?: ((name: string) => boolean) | undefined;
@@ -34,6 +38,8 @@ export type GetOutcome = 'fetched' | 'absent';
 
 const PAUSE_MS_FIRST = 250;
 const PAUSE_MS_MAX = 5000;
+/** What a healthy store may take for an answer, for those who have no patience. */
+const SILENCE_MS_MIN = 5000;
 
 /**
  * Fetches one WAL file to `destination`, whole and verified, by a temporary file in the same
@@ -56,8 +62,10 @@ export async function getWal(
   }
   const deadline = clock.monotonicMs() + request.patienceMs;
   for (let pauseMs = PAUSE_MS_FIRST; ; pauseMs = Math.min(pauseMs * 2, PAUSE_MS_MAX)) {
+    const limitMs = Math.max(deadline - clock.monotonicMs(), SILENCE_MS_MIN);
+    const store = cutSilence(repository.store, { limitMs, clock, signal });
     try {
-      return await attempt(repository, file, request, signal);
+      return await attempt({ ...repository, store }, file, request, signal);
     } catch (error) {
       const waitMs = Math.min(pauseMs, deadline - clock.monotonicMs());
       if (!isTsbkError(error) || !error.retry || waitMs <= 0) throw error;

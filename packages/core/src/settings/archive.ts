@@ -1,4 +1,4 @@
-import { boolean, duration, durationOrNoLimit } from './kinds.ts';
+import { boolean, duration } from './kinds.ts';
 import { segmentSize } from './segment-size.ts';
 import { setting } from './setting.ts';
 
@@ -13,10 +13,10 @@ export const ARCHIVE_SETTINGS = {
   }),
   getPatienceMs: setting({
     env: ['TSBK_GET_PATIENCE'],
-    kind: durationOrNoLimit(0),
+    kind: duration(0),
     default: 60_000,
     commands: ['archive-get'],
-    doc: 'How long archive-get waits out a store that does not answer before it stops recovery.',
+    doc: 'How long archive-get waits out a store that fails or says nothing before it stops recovery. With `0` it asks once; a store may be silent for 5 s in any case.',
   }),
   checkTimeoutMs: setting({
     env: ['TSBK_CHECK_TIMEOUT'],
