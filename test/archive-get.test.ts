@@ -32,9 +32,11 @@ import {
 } from './support/wal-flavours.ts';
 import {
   backupHistoryContent,
+  controlContent,
   historyContent,
   segmentContent,
   segmentName,
+  SYSTEM_ID,
   writeWalFile,
 } from './support/wal-file.ts';
 
@@ -43,8 +45,7 @@ type Env = Readonly<Record<string, string>>;
 const SEGMENT = segmentName(1);
 const NEXT = segmentName(2);
 const OTHER_KEY = { ...SODIUM_KEY, WALG_LIBSODIUM_KEY: `${'00'.repeat(31)}2b` };
-/** `0` would be no limit. */
-const NO_PATIENCE = { TSBK_GET_PATIENCE: '1ms' };
+const NO_PATIENCE = { TSBK_GET_PATIENCE: '0' };
 
 let repository: (flavour: WalFlavour) => FlavouredArchive;
 
@@ -54,6 +55,11 @@ before(async () => {
 
 const get = (at: AskingCluster, env: Env, name = SEGMENT): Promise<TsbkRun> =>
   askFor(name, at, env);
+
+async function archived(store: ModelStore): Promise<void> {
+  const path = writeWalFile(serverFolder('wal'), SEGMENT, segmentContent(SEGMENT));
+  assert.equal((await pushWal(path, store.env)).code, 0);
+}
 
 describe('tsbk-archive-get', () => {
   for (const flavour of WAL_FLAVOURS) {
@@ -103,8 +109,9 @@ describe('tsbk-archive-get', () => {
 
   it('answers 1 when the store itself denies the name, on a standby too', async () => {
     await using store = await openModelStore();
+    await archived(store);
     const directory = repository('lz4').env;
-    for (const env of [directory, { WALG_FILE_PREFIX: serverFolder('empty') }, store.env]) {
+    for (const env of [directory, store.env]) {
       for (const kind of ['recovery', 'standby'] as const) {
         const at = askingCluster(kind);
         const run = await get(at, env, NEXT);
@@ -131,11 +138,13 @@ describe('tsbk-archive-get', () => {
 
   it('answers 1 only after asking for every format', async () => {
     await using store = await openModelStore();
-    assert.equal((await get(askingCluster(), store.env)).code, 1);
-    const keys = store.model.requests.map(({ key }) => key.replace(/^.*\//, ''));
+    await archived(store);
+    const from = store.model.requests.length;
+    assert.equal((await get(askingCluster(), store.env, NEXT)).code, 1);
+    const keys = store.model.requests.slice(from).map(({ key }) => key.replace(/^.*\//, ''));
     const asked = new Set(keys.filter((key) => key !== ''));
-    const names = ['', '.', '.br', '.gz', '.lz4', '.lzma', '.zst'].map((end) => `${SEGMENT}${end}`);
-    assert.deepEqual([...asked].sort(), names);
+    const names = ['', '.', '.br', '.gz', '.lz4', '.lzma', '.zst'].map((end) => `${NEXT}${end}`);
+    assert.deepEqual([...asked].sort(), [...names, 'tsbk_repository.json']);
   });
 });
 
@@ -203,6 +212,19 @@ describe('tsbk-archive-get cannot know, and says so by 200 or on a standby by 75
         return {};
       }, /\[(?:object|store)-/));
   }
+
+  it('there is no repository: an empty directory, an empty prefix, or one of another cluster', async () => {
+    const empty = { WALG_FILE_PREFIX: serverFolder('empty') };
+    await cannotKnow(/mounted.*prefix/, (at) => get(at, empty));
+    mkdirSync(join(empty.WALG_FILE_PREFIX, 'wal_005'));
+    await cannotKnow(/\[repository-empty\]/, (at) => get(at, empty));
+    await onModel(() => ({}), /\[repository-empty\]/);
+    await cannotKnow(/\[wrong-system-id\]/, (at) => {
+      mkdirSync(join(at.directory, 'global'));
+      writeWalFile(join(at.directory, 'global'), 'pg_control', controlContent(SYSTEM_ID + 1n));
+      return get(at, repository('lz4').env, NEXT);
+    });
+  });
 
   it('the directory does not exist, is a file, or is closed', async () => {
     const file = writeWalFile(serverFolder('x'), 'file', '');
@@ -348,11 +370,6 @@ describe('tsbk-archive-get cannot know, and says so by 200 or on a standby by 75
 });
 
 describe('tsbk-archive-get waits out an outage', () => {
-  const archived = async (store: ModelStore): Promise<void> => {
-    const path = writeWalFile(serverFolder('wal'), SEGMENT, segmentContent(SEGMENT));
-    assert.equal((await pushWal(path, store.env)).code, 0);
-  };
-
   it('that ends within TSBK_GET_PATIENCE, and answers 0', async () => {
     await using store = await openModelStore();
     await archived(store);
@@ -367,12 +384,13 @@ describe('tsbk-archive-get waits out an outage', () => {
 
   it('that ends within TSBK_GET_PATIENCE, and answers 1 to what is not there', async () => {
     await using store = await openModelStore();
+    await archived(store);
     await using gate = await openGate(store.model.endpoint);
     await gate.shut();
     let open: Promise<void> | undefined;
     const at = askingCluster();
     const run = await getWal(
-      [SEGMENT, at.destination],
+      [NEXT, at.destination],
       { ...store.env, AWS_ENDPOINT: gate.endpoint, TSBK_GET_PATIENCE: '60s' },
       { cwd: at.directory, onStderr: () => void (open ??= gate.open()) },
     );
@@ -390,10 +408,27 @@ describe('tsbk-archive-get waits out an outage', () => {
       assert.equal(run.code, 200, run.stderr);
       return store.model.requests.length - from;
     };
-    assert.equal(await asked('1ms'), 1);
+    assert.equal(await asked('0'), 1);
     // 250 ms, 500 ms, and what is left of the second: four attempts, if each takes no time.
     const attempts = await asked('1s');
     assert.ok(attempts >= 2 && attempts <= 4, `${attempts} requests`);
+  });
+
+  it('of a store that says nothing no longer than that', async () => {
+    await using store = await openModelStore();
+    store.breakDown({ kind: 'hang' });
+    const env = { ...store.env, ...NO_PATIENCE, TSBK_REQUEST_TIMEOUT: '1h' };
+    await stopsRecovery(/said nothing for 5\.0 s \[store-timeout\]/, (at) => get(at, env));
+  });
+
+  it('and of none that answers, however slowly', async () => {
+    await using store = await openModelStore();
+    await archived(store);
+    store.model.addRule({ times: 1000, fault: { kind: 'delay', ms: 900 } });
+    const env = { ...store.env, ...NO_PATIENCE };
+    // The file, all its other names at once, the repository's mark: longer than the silence allowed.
+    const run = await get(askingCluster(), env, NEXT);
+    assert.equal(run.code, 1, run.stderr);
   });
 
   it('of a refusal never', async () => {

@@ -46,6 +46,9 @@ describe('tsbk check', () => {
     const off = findings.find(({ text }) => text === 'archive_mode is off');
     assert.equal(off?.status, 'failed');
     assert.match(off?.fix ?? '', /tsbk-archive-push %p/);
+    const empty = findings.find(({ text }) => text.endsWith('holds no backup and no WAL'));
+    assert.equal(empty?.status, 'warning');
+    assert.match(empty?.fix ?? '', /mounted/);
   });
 
   test('says that wal_level is minimal', async () => {

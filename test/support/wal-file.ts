@@ -82,9 +82,9 @@ export function backupHistoryContent(label = 'nightly'): string {
 }
 
 /** What `pg_control` of PostgreSQL 17 says of the system identifier, and nothing else. */
-export function controlContent(): Buffer {
+export function controlContent(systemId = SYSTEM_ID): Buffer {
   const bytes = Buffer.alloc(8192);
-  bytes.writeBigUInt64LE(SYSTEM_ID, 0);
+  bytes.writeBigUInt64LE(systemId, 0);
   bytes.writeUInt32LE(1700, 8);
   bytes.writeUInt32LE(crc32c(bytes.subarray(0, 288)), 288);
   return bytes;

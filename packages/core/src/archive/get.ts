@@ -6,6 +6,7 @@ import type { SystemId } from '../kernel/system-id.ts';
 import { parseWalFileName, type WalFileName } from '../kernel/wal-file.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Report } from '../ports/report.ts';
+import { requireRepository } from '../repository/identity.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
 import { carriesChecksum, openWal, readWalDigest } from '../repository/wal-archive.ts';
 import type { OpenObject } from '../repository/read-object.ts';
@@ -33,7 +34,10 @@ export interface GetContext {
   readonly report: Report;
 }
 
-/** `absent` is proof: the store itself denied each name under which the file could lie. */
+/**
+ * `absent` is proof: the store itself denied each name under which the file could lie, and holds the
+ * repository of this cluster.
+ */
 export type GetOutcome = 'fetched' | 'absent';
 
 const PAUSE_MS_FIRST = 250;
@@ -83,7 +87,10 @@ async function attempt(
 ): Promise<GetOutcome> {
   const opened = await openWal(repository, file.name, { signal });
   if (opened === undefined) {
-    if (request.mustExist?.(file.name) !== true) return 'absent';
+    if (request.mustExist?.(file.name) !== true) {
+      await requireRepository(repository, request.systemId, { signal });
+      return 'absent';
+    }
     throw new TsbkError(
       'wal-missing',
       `${file.name} was in ${repository.store.url} when this directory was restored, now it is gone`,

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { isTsbkError } from '../kernel/errors.ts';
 import { readCatalog } from '../repository/catalog.ts';
+import { hasObjects } from '../repository/identity.ts';
 import { BACKUPS_FOLDER, sentinelKey } from '../repository/layout.ts';
 import { extensionOf, openObject } from '../repository/read-object.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
@@ -44,12 +45,22 @@ export async function checkRepository(
     const bad = broken.map(({ name, problem }) =>
       warning('repository', problem.message, `Look at ${name}: it cannot be restored.`),
     );
-    return [count, ...bad, ...(await unfinishedBackups(repository, { signal }))];
+    const isEmpty = backups.length === 0 && !(await hasObjects(repository, { signal }));
+    const unfinished = await unfinishedBackups(repository, { signal });
+    return [count, ...(isEmpty ? [emptiness(url)] : []), ...bad, ...unfinished];
   });
   if (!readable) return findings;
   const written = await step(() => roundTrip(repository, { signal }));
   if (written) await step(() => overwriting(probe, { signal }));
   return findings;
+}
+
+function emptiness(url: string): Finding {
+  return warning(
+    'repository',
+    `${url} holds no backup and no WAL`,
+    'Right for a new repository. If it is not new, see whether the file system is mounted and the prefix is right: archive-get will not say of it that WAL is not there.',
+  );
 }
 
 /** Folders without a sentinel: a backup under way, or what a killed run left. */

@@ -49,6 +49,11 @@ export const ERROR_CODES = {
     retry: false,
     doc: 'The bucket or directory of the repository does not exist. Create it, or correct the prefix.',
   },
+  'repository-empty': {
+    exit: 'failure',
+    retry: false,
+    doc: 'There is neither a backup nor WAL where the repository should be. `archive-get` does not take that for an archive that ends here: the file system may be not mounted, or the prefix mistyped.',
+  },
   'store-full': {
     exit: 'temporary',
     retry: false,

@@ -4,7 +4,7 @@ import { toSystemId, type SystemId } from '../kernel/system-id.ts';
 import { stringifyJson } from '../format/json.ts';
 import { asObject, optionalU64 } from '../format/json-fields.ts';
 import { newestSentinel } from './catalog.ts';
-import { IDENTITY_KEY } from './layout.ts';
+import { BACKUPS_FOLDER, IDENTITY_KEY, WAL_FOLDER } from './layout.ts';
 import { readRecord } from './read-record.ts';
 import type { Repository, RunOptions } from './repository.ts';
 
@@ -33,6 +33,35 @@ export async function requireIdentity(
   if (outcome === 'stored') return;
   const winner = await readIdentity(repository, { signal });
   if (winner !== undefined) mustBe(repository, winner, systemId);
+}
+
+/**
+ * Makes sure that what is not here is not anywhere: that this is the repository of the cluster
+ * `systemId`, as far as both are known. A file system that is not mounted and a mistyped prefix look
+ * like a repository without WAL. Throws `repository-empty`, `wrong-system-id`.
+ */
+export async function requireRepository(
+  repository: Repository,
+  systemId: SystemId | undefined,
+  { signal }: RunOptions,
+): Promise<void> {
+  const marked = await readIdentity(repository, { signal });
+  if (marked !== undefined && systemId !== undefined) mustBe(repository, marked, systemId);
+  if (marked !== undefined || (await hasObjects(repository, { signal }))) return;
+  throw new TsbkError(
+    'repository-empty',
+    `${repository.store.url} holds no backup and no WAL, so it is not known what is missing there`,
+    {
+      hint: 'Is the file system mounted, and the prefix the one that archive-push writes to? If it is right and recovery is to end without an archive, take restore_command away.',
+    },
+  );
+}
+
+/** Whether there is a backup or WAL of any tool. Backups first: they are fewer. */
+export async function hasObjects({ store }: Repository, { signal }: RunOptions): Promise<boolean> {
+  for await (const _ of store.list(BACKUPS_FOLDER, { signal, shallow: true })) return true;
+  for await (const _ of store.list(WAL_FOLDER, { signal })) return true;
+  return false;
 }
 
 /** The system identifier that the root's mark names; `undefined` without a mark. */
