@@ -3,15 +3,17 @@
  * what it is told. The second place, beside `engine/open-*`, that puts parts together.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import { writeFiles } from '../backup/write-files.ts';
 import type { CipherMaterial } from '../cipher/cipher-from.ts';
 import type { LaneWord, Slabs } from '../lanes/messages.ts';
 import { serveLane } from '../lanes/serve.ts';
 import type { ExtractTask } from '../ports/extract.ts';
+import type { FilesTask } from '../ports/files.ts';
 import { createPart } from '../repository/write-object.ts';
 import { extractTar } from '../restore/extract-tar.ts';
 import { fromPortableSettings, type PortableSettings } from '../settings/portable.ts';
 import { openRepository } from './open-repository.ts';
-import type { RateLimits } from './rate-limits.ts';
+import { diskPace, type RateLimits } from './rate-limits.ts';
 
 /** What the calling thread hands to a lane. It holds keys. */
 export interface LaneSetup {
@@ -38,6 +40,8 @@ serveLane(port, slabs, {
       createPart(repository, { key, source }, { signal }),
     extract: (task: ExtractTask, { signal, batch }) =>
       extractTar(repository, task, { signal, onBatch: batch }),
+    'write-files': (task: FilesTask, { signal, batch }) =>
+      writeFiles(repository, task, { signal, onBatch: batch, pace: diskPace(setup.limits) }),
   },
   close: async () => await repository[Symbol.asyncDispose](),
 });

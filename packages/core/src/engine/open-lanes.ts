@@ -6,6 +6,7 @@ import type { LoadedSettings } from '../settings/load.ts';
 import { toPortableSettings } from '../settings/portable.ts';
 import type { LaneSetup } from './lane.ts';
 import type { OpenedRepository } from './open-repository.ts';
+import { diskPace } from './rate-limits.ts';
 
 export type OpenedLanes = Lanes & AsyncDisposable;
 
@@ -33,6 +34,8 @@ export function openLanes(
     failpointCalls,
   };
   const lanes =
-    width === 0 ? inlineLanes(repository, 1) : threadLanes({ width, entry: ENTRY, setup, report });
+    width === 0
+      ? inlineLanes(repository, 1, { disk: diskPace(limits) })
+      : threadLanes({ width, entry: ENTRY, setup, report });
   return { ...lanes, [Symbol.asyncDispose]: () => lanes.close() };
 }

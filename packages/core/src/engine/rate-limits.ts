@@ -1,5 +1,6 @@
 import type { Config } from '../settings/table.ts';
-import { rateLimit, type RateLimit } from '../stream/turnstile.ts';
+import { rateLimit, turnstile, type RateLimit, type Turnstile } from '../stream/turnstile.ts';
+import { systemClock } from './clock.ts';
 
 /**
  * The rate limits of one run. Plain data over shared memory: a worker thread that gets it passes
@@ -19,4 +20,9 @@ export function rateLimits({ networkRateBytes, diskRateBytes, turbo }: Config): 
     ...(networkRateBytes === undefined ? {} : { network: rateLimit(networkRateBytes) }),
     ...(diskRateBytes === undefined ? {} : { disk: rateLimit(diskRateBytes) }),
   };
+}
+
+/** By which a thread that reads the data directory keeps within the limit on that. */
+export function diskPace({ disk }: RateLimits): Turnstile | undefined {
+  return disk === undefined ? undefined : turnstile(disk, systemClock);
 }

@@ -129,6 +129,11 @@ export const ERROR_CODES = {
     retry: false,
     doc: 'The WAL file that PostgreSQL asked to archive cannot be read.',
   },
+  'file-unreadable': {
+    exit: 'failure',
+    retry: false,
+    doc: 'A file or directory of the data directory cannot be read. The backup was not completed. Run tsbk as the user that PostgreSQL runs as.',
+  },
   'wal-missing': {
     exit: 'failure',
     retry: false,

@@ -1,19 +1,28 @@
 import pLimit from 'p-limit';
+import { writeFiles } from '../backup/write-files.ts';
 import type { Lanes } from '../ports/lanes.ts';
 import type { Repository } from '../repository/repository.ts';
 import { createPart } from '../repository/write-object.ts';
 import { extractTar } from '../restore/extract-tar.ts';
+import type { Turnstile } from '../stream/turnstile.ts';
 
 /**
  * Lanes in the calling thread. Compression itself runs in libuv's thread pool where the codec can,
  * so several lanes use several cores; what is left on this thread is framing and the network.
+ * `disk` limits the reading of a data directory.
  */
-export function inlineLanes(repository: Repository, width: number): Lanes {
+export function inlineLanes(
+  repository: Repository,
+  width: number,
+  { disk }: { readonly disk?: Turnstile | undefined } = {},
+): Lanes {
   const limit = pLimit(width);
   return {
     width,
     write: (task, { signal }) => limit(() => createPart(repository, task, { signal })),
     extract: (task, options) => limit(() => extractTar(repository, task, options)),
+    writeFiles: (task, options) =>
+      limit(() => writeFiles(repository, task, { ...options, pace: disk })),
     close: () => Promise.resolve(),
   };
 }

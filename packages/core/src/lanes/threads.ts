@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import type { FilesBatch } from '../ports/files.ts';
 import type { ExtractBatch, ExtractReceipt } from '../ports/extract.ts';
 import type { Lanes, Receipt } from '../ports/lanes.ts';
 import { LaneThread, type LaneRun, type LaneThreadOptions } from './thread.ts';
@@ -43,6 +44,13 @@ export function threadLanes(options: LaneThreadOptions & { readonly width: numbe
         signal,
         onBatch: (batch) => onBatch(batch as ExtractBatch),
       })) as ExtractReceipt,
+    writeFiles: async (task, { signal, onBatch }) =>
+      (await run({
+        task: 'write-files',
+        input: task,
+        signal,
+        onBatch: (batch) => onBatch(batch as FilesBatch),
+      })) as Receipt,
     close: async () => {
       await Promise.all([...threads].map((thread) => thread.close()));
       threads.clear();

@@ -1,5 +1,6 @@
 import type { ByteSource } from './bytes.ts';
 import type { ExtractOptions, ExtractReceipt, ExtractTask } from './extract.ts';
+import type { FilesOptions, FilesTask } from './files.ts';
 
 /** One object to write: raw bytes in, a stored object out. */
 export interface LaneTask {
@@ -44,5 +45,10 @@ export interface Lanes {
    * nothing when it fails: whoever claimed the directory does.
    */
   extract(task: ExtractTask, options: ExtractOptions): Promise<ExtractReceipt>;
+  /**
+   * Reads files of a data directory and writes them as one tar. Throws `file-unreadable` for one
+   * that is there and cannot be read; wrong pages are told of and end nothing.
+   */
+  writeFiles(task: FilesTask, options: FilesOptions): Promise<Receipt>;
   close(): Promise<void>;
 }
