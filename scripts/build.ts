@@ -62,7 +62,7 @@ async function bundle(folder: string, command: string): Promise<void> {
     sourcemap: 'linked',
     // Native addons cannot be bundled; `lz4-napi` and `sodium-native` are dependencies of each
     // command's package, and `pg-native` and `pg-cloudflare` are never loaded.
-    external: ['lz4-napi', 'sodium-native', 'pg-native', 'pg-cloudflare'],
+    external: ['@node-rs/crc32', 'lz4-napi', 'sodium-native', 'pg-native', 'pg-cloudflare'],
     banner: { js: BANNER },
     define: { __TSBK_VERSION__: JSON.stringify(version()) },
     logLevel: 'warning',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { crc32c } from './crc32c.ts';
+import { crc32c, portableCrc32c } from './crc32c.ts';
 
 /** Bit by bit, straight from the definition. */
 function slowCrc32c(bytes: Uint8Array): number {
@@ -45,5 +45,19 @@ describe('crc32c', () => {
 
   it('is 0 for nothing', () => {
     assert.equal(crc32c(new Uint8Array(0)), 0);
+  });
+
+  it('is the same by the native addon, which is there, over any pieces', () => {
+    assert.ok(import.meta.resolve('@node-rs/crc32'));
+    const bytes = fc.uint8Array({ minLength: 4096, maxLength: 20_000, size: 'max' });
+    fc.assert(
+      fc.property(bytes, bytes, (first, second) => {
+        const whole = Buffer.concat([first, second]);
+        const expected = portableCrc32c(second, portableCrc32c(first));
+        assert.equal(crc32c(second, crc32c(first)), expected);
+        assert.equal(crc32c(whole), expected);
+      }),
+      { numRuns: 20 },
+    );
   });
 });

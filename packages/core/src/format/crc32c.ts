@@ -1,9 +1,22 @@
+import { createRequire } from 'node:module';
+import type * as crc32Addon from '@node-rs/crc32';
+
 /**
  * CRC-32C (Castagnoli), with which PostgreSQL protects WAL records, `pg_control` and, by default,
  * the files of a backup manifest. `previous` is the CRC of what came before `bytes`, so that a
- * stream can be summed chunk by chunk; 0 at the start. The result is unsigned.
+ * stream can be summed chunk by chunk; 0 at the start. The result is unsigned. Long input goes to the
+ * processor's own instruction where the optional native addon loads.
  */
 export function crc32c(bytes: Uint8Array, previous = 0): number {
+  if (bytes.length >= NATIVE_BYTES) {
+    native ??= loadNative();
+    return native(bytes, previous);
+  }
+  return portableCrc32c(bytes, previous);
+}
+
+/** The same in JavaScript alone. */
+export function portableCrc32c(bytes: Uint8Array, previous = 0): number {
   const isShort = bytes.length < SHORT_BYTES;
   const summed = isShort ? 0 : Math.floor(bytes.length / BLOCK_BYTES) * BLOCK_BYTES;
   let crc = isShort ? ~previous : sumBlocks(bytes, summed, ~previous);
@@ -21,6 +34,19 @@ export function crc32cHex(crc: number): string {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(crc);
   return bytes.toString('hex');
+}
+
+/** Below this a call of the addon costs more than it saves. */
+const NATIVE_BYTES = 4096;
+let native: typeof portableCrc32c | undefined;
+
+function loadNative(): typeof portableCrc32c {
+  const require = createRequire(import.meta.url);
+  try {
+    return (require('@node-rs/crc32') as typeof crc32Addon).crc32c;
+  } catch {
+    return portableCrc32c;
+  }
 }
 
 /** Bytes summed in one step, each with a table of its own ("slicing by 16"). */
