@@ -84,6 +84,7 @@ export class LaneThread {
     if (this.#death !== undefined) throw this.#death;
     const over = new AbortController();
     let stopped: { readonly reason: unknown } | undefined;
+    let refused: { readonly error: unknown } | undefined;
     let deadline: NodeJS.Timeout | undefined;
     const stop = (reason: unknown): void => {
       if (stopped !== undefined || over.signal.aborted) return;
@@ -94,8 +95,9 @@ export class LaneThread {
     const onAbort = (): void => stop(run.signal.reason);
     const onBatch = (batch: unknown): void => {
       try {
-        run.onBatch?.(batch);
+        if (refused === undefined) run.onBatch?.(batch);
       } catch (error) {
+        refused = { error };
         stop(error);
       }
     };
@@ -107,7 +109,10 @@ export class LaneThread {
       });
       this.#post({ kind: 'start', task: run.task, input: run.input });
       if (run.source !== undefined) this.#feed.send(run.source, over.signal).catch(stop);
-      return await result;
+      const done = await result;
+      // The lane may have been done before it heard that its last batch was refused.
+      if (refused !== undefined) throw refused.error;
+      return done;
     } catch (error) {
       throw stopped === undefined ? error : stopped.reason;
     } finally {

@@ -32,10 +32,10 @@ export interface ContentId {
 export type PlainId = Pick<ContentId, 'bytes'> & Partial<ContentId>;
 
 /**
- * Where objects are made (compress, encrypt, upload) and taken apart again. At most `width` tasks run at once; `write`
- * pulls its source only as fast as the store takes bytes. It never replaces anything: a key that
- * exists throws `object-exists`. A failure or abort of one task leaves no object and no upload
- * behind.
+ * Where objects are made (compress, encrypt, upload) and taken apart again. At most `width` tasks
+ * run at once. `write` pulls its source only as fast as the store takes bytes. It never replaces
+ * anything: a key that exists throws `object-exists`. A failure or abort of it leaves no object and
+ * no upload behind.
  */
 export interface Lanes {
   readonly width: number;

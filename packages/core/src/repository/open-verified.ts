@@ -9,8 +9,8 @@ import type { Repository, RunOptions } from './repository.ts';
 
 /**
  * The plain content of an object, checked against its record while it passes: length and SHA-256,
- * as stored, and plain where that has one. The source fails at its end with `object-corrupt` if anything differs, so
- * nothing of it may count before it has ended. Throws `object-missing` if it is not there.
+ * as stored, and plain where that has one. The source fails at its end with `object-corrupt` if
+ * anything differs, so nothing of it may count before it has ended. Throws `object-missing` if it is not there.
  */
 export async function openVerified(
   repository: Repository,
