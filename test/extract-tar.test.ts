@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { crc32c, crc32cHex } from '@tsbk/core/format/crc32c';
 import { isTsbkError } from '@tsbk/core/kernel/errors';
+import { NameIndexBuilder } from '@tsbk/core/kernel/name-index';
 import type { ExtractBatch, ExtractTask } from '@tsbk/core/ports/extract';
 import { extractTar } from '@tsbk/core/restore/extract-tar';
 import {
@@ -112,7 +113,9 @@ describe('a tar that is unpacked', () => {
 
   it('places only what is wanted, and the labels', async () => {
     const members = ['/a', '/b', 'backup_label'].map((name) => ({ name, content: name }));
-    await extract(taskOf(members, { wanted: new Set(['/b']) }));
+    const wanted = new NameIndexBuilder();
+    wanted.add('/b');
+    await extract(taskOf(members, { wanted: wanted.index() }));
     assert.deepEqual(kinds(), ['placed b', 'held backup_label']);
     assert.deepEqual(readdirSync(root), ['b']);
   });

@@ -1,4 +1,5 @@
 import type { ChecksumAlgorithm } from '../kernel/checksum-algorithm.ts';
+import type { NameIndex } from '../kernel/name-index.ts';
 import type { TreePath } from '../kernel/tree-path.ts';
 import type { ContentId, PlainId } from './lanes.ts';
 
@@ -31,7 +32,7 @@ export interface ExtractTask {
   readonly tar: PromisedObject;
   readonly place: TreePlace;
   /** Names, as in the tar, of the members to place; `undefined` for all. */
-  readonly wanted: ReadonlySet<string> | undefined;
+  readonly wanted: NameIndex | undefined;
   /** What to sum each file by. */
   readonly checksum: ChecksumAlgorithm;
 }

@@ -2,12 +2,10 @@ import { TsbkError } from '../kernel/errors.ts';
 import type { Instant } from '../kernel/instant.ts';
 import type { BlobInfo } from '../ports/blob-store.ts';
 import { mapParallel } from '../stream/parallel.ts';
-import { parseFilesMetadata, type FilesMetadata } from './files-metadata.ts';
 import {
   backupFolder,
   backupOfSentinelKey,
   BACKUPS_FOLDER,
-  filesMetadataKey,
   metadataKey,
   partitionsFolder,
   sentinelKey,
@@ -32,9 +30,8 @@ export interface BackupSummary extends ListedBackup {
   readonly metadata: BackupMetadata | undefined;
 }
 
-/** A backup with everything that a restore plans by. */
+/** A backup with all of its records but the list of its files. */
 export interface BackupDetail extends BackupSummary {
-  readonly files: FilesMetadata | undefined;
   readonly side: SideRecord | undefined;
   /** Objects in `tar_partitions/`, as listed: parts are never enumerated by number. */
   readonly tars: readonly BlobInfo[];
@@ -113,7 +110,7 @@ async function readSummary(
   };
 }
 
-/** Everything of one backup. Throws `backup-missing` when its sentinel is not there. */
+/** Everything of one backup but the list of its files. Throws `backup-missing` when its sentinel is not there. */
 export async function readBackup(
   repository: Repository,
   name: string,
@@ -136,14 +133,9 @@ export async function readBackup(
   const inTars = (object: BlobInfo): boolean => object.key.startsWith(partitionsFolder(name));
   const others = objects.filter((object) => !inTars(object));
   const keys = others.map(({ key }) => key);
-  const [files, side] = await Promise.all([
-    readRecord(repository, filesMetadataKey(name), { signal }),
-    readSideRecord(repository, { backup: name, keys }, { signal }),
-  ]);
   return {
     ...summary,
-    files: files === undefined ? undefined : parseFilesMetadata(files, filesMetadataKey(name)),
-    side,
+    side: await readSideRecord(repository, { backup: name, keys }, { signal }),
     tars: objects.filter(inTars),
     others,
   };

@@ -1,37 +1,173 @@
-import type { JsonValue } from '../format/json.ts';
-import { asObject, optionalBoolean, optionalField } from '../format/json-fields.ts';
+import { TsbkError } from '../kernel/errors.ts';
+import { NameIndexBuilder, type NameIndex } from '../kernel/name-index.ts';
+import {
+  readJson,
+  type JsonContainer,
+  type JsonEvents,
+  type JsonScalar,
+} from '../format/json-stream.ts';
+import type { ByteSource } from '../ports/bytes.ts';
+import { filesMetadataKey } from './layout.ts';
+import type { Repository, RunOptions } from './repository.ts';
 
 /** What `files_metadata.json` says of one file. */
 export interface FileEntry {
+  /** Exactly as in the tar. */
+  readonly name: string;
   /** The tar entry's payload is an increment, not the file. */
   readonly incremented: boolean;
   /** There is no tar entry: the content is the parent's. */
   readonly skipped: boolean;
 }
 
-/** `files_metadata.json`: names are exactly those of the tar entries. */
-export interface FilesMetadata {
-  readonly files: ReadonlyMap<string, FileEntry>;
-  /** Tar basename with extension → names in it. Empty for WAL-G's remote backups. */
-  readonly tars: ReadonlyMap<string, readonly string[]>;
+/** What a plan needs to know of `files_metadata.json`. */
+export interface FilesSummary {
+  /** Files and directories that are listed. */
+  readonly count: number;
+  /** Basenames, with extension, of the tars that are listed. None for WAL-G's remote backups. */
+  readonly tars: readonly string[];
+  /** The first file whose content is not, or not all, in this backup. */
+  readonly elsewhere: string | undefined;
 }
 
-/** Reads the document. Throws `record-invalid`, naming `what`. */
-export function parseFilesMetadata(value: JsonValue, what: string): FilesMetadata {
-  const o = asObject(value, what);
-  const files = new Map<string, FileEntry>();
-  for (const [name, entry] of Object.entries(asObject(optionalField(o, 'Files') ?? {}, what))) {
-    const fields = asObject(entry, `${what}, ${name}`);
-    files.set(name, {
-      incremented: optionalBoolean(fields, 'IsIncremented', what) ?? false,
-      skipped: optionalBoolean(fields, 'IsSkipped', what) ?? false,
-    });
+export interface FilesReader {
+  onFile?(file: FileEntry): void;
+  /** Basename with extension; the names in it are passed over. */
+  onTar?(tar: string): void;
+}
+
+/**
+ * Reads a backup's `files_metadata.json` as it streams by, so that it may list millions of files.
+ * `false` if there is none. Throws `record-invalid`.
+ */
+export async function readFilesMetadata(
+  repository: Repository,
+  backup: string,
+  { signal, ...reader }: RunOptions & FilesReader,
+): Promise<boolean> {
+  const what = filesMetadataKey(backup);
+  const blob = await repository.store.get(what, { signal });
+  if (blob === undefined) return false;
+  await parseFilesMetadata(blob.body, { ...reader, what });
+  return true;
+}
+
+/** The same of the document itself. A name that is listed twice comes twice. */
+export async function parseFilesMetadata(
+  document: ByteSource,
+  { what, ...reader }: FilesReader & { readonly what: string },
+): Promise<void> {
+  await readJson(document, { what, events: new FilesEvents(what, reader) });
+}
+
+/** The summary; `undefined` if the backup has no such record. Throws `record-invalid`. */
+export async function summarizeFiles(
+  repository: Repository,
+  backup: string,
+  { signal }: RunOptions,
+): Promise<FilesSummary | undefined> {
+  const tars: string[] = [];
+  let count = 0;
+  let elsewhere: string | undefined;
+  const exists = await readFilesMetadata(repository, backup, {
+    signal,
+    onFile: ({ name, incremented, skipped }) => {
+      count += 1;
+      if (incremented || skipped) elsewhere ??= name;
+    },
+    onTar: (tar) => tars.push(tar),
+  });
+  return exists ? { count, tars, elsewhere } : undefined;
+}
+
+/** All names that the record lists; `undefined` if the backup has no such record. */
+export async function indexFiles(
+  repository: Repository,
+  backup: string,
+  { signal }: RunOptions,
+): Promise<NameIndex | undefined> {
+  const builder = new NameIndexBuilder();
+  const exists = await readFilesMetadata(repository, backup, {
+    signal,
+    onFile: ({ name }) => builder.add(name),
+  });
+  return exists ? builder.index() : undefined;
+}
+
+/** Depths: the document is 1, its `Files` 2, a file's entry 3. */
+const DOCUMENT = 1;
+const SECTION = 2;
+const ENTRY = 3;
+
+/** Keys match as Go reads them: whatever the case. `null` is as good as absent, but for a file. */
+class FilesEvents implements JsonEvents {
+  readonly #what: string;
+  readonly #reader: FilesReader;
+  #depth = 0;
+  #section = '';
+  #name = '';
+  #field = '';
+  #incremented = false;
+  #skipped = false;
+
+  constructor(what: string, reader: FilesReader) {
+    this.#what = what;
+    this.#reader = reader;
   }
-  const tars = new Map<string, readonly string[]>();
-  for (const [tar, names] of Object.entries(
-    asObject(optionalField(o, 'TarFileSets') ?? {}, what),
-  )) {
-    tars.set(tar, Array.isArray(names) ? names.map(String) : []);
+
+  open(kind: JsonContainer): void {
+    if (kind === 'array' && this.#mustBeObject()) throw this.#noObject();
+    if (this.#depth === ENTRY) this.#checkField(undefined);
+    this.#depth += 1;
   }
-  return { files, tars };
+
+  close(): void {
+    if (this.#depth === ENTRY && this.#section === 'files') {
+      const file = { name: this.#name, incremented: this.#incremented, skipped: this.#skipped };
+      this.#reader.onFile?.(file);
+    }
+    this.#depth -= 1;
+  }
+
+  key(name: string): void {
+    if (this.#depth === DOCUMENT) this.#section = name.toLowerCase();
+    else if (this.#depth === ENTRY) this.#field = name.toLowerCase();
+    else if (this.#depth === SECTION) {
+      this.#name = name;
+      this.#incremented = false;
+      this.#skipped = false;
+      if (this.#section === 'tarfilesets') this.#reader.onTar?.(name);
+    }
+  }
+
+  value(value: JsonScalar): void {
+    const isAbsent = this.#depth === DOCUMENT && value === null;
+    if (!isAbsent && this.#mustBeObject()) throw this.#noObject();
+    if (this.#depth === ENTRY) this.#checkField(value);
+  }
+
+  /** Whether what comes next has to be an object. */
+  #mustBeObject(): boolean {
+    if (this.#depth === 0) return true;
+    if (this.#depth === DOCUMENT) return ['files', 'tarfilesets'].includes(this.#section);
+    return this.#depth === SECTION && this.#section === 'files';
+  }
+
+  /** A field of a file's entry; `undefined` is an object or array. */
+  #checkField(value: JsonScalar | undefined): void {
+    if (this.#section !== 'files') return;
+    if (this.#field !== 'isincremented' && this.#field !== 'isskipped') return;
+    if (typeof value !== 'boolean' && value !== null) {
+      const problem = `of ${this.#name}, ${this.#field} is neither true nor false`;
+      throw new TsbkError('record-invalid', `${this.#what}: ${problem}`);
+    }
+    if (this.#field === 'isincremented') this.#incremented = value === true;
+    else this.#skipped = value === true;
+  }
+
+  #noObject(): TsbkError {
+    const where = [this.#section, this.#name].slice(0, this.#depth);
+    const what = [this.#what, ...where].join(', ');
+    return new TsbkError('record-invalid', `${what} is not a JSON object`);
+  }
 }

@@ -3,7 +3,7 @@ import { parseJson, type JsonValue } from '../format/json.ts';
 import { collect } from '../stream/collect.ts';
 import type { Repository, RunOptions } from './repository.ts';
 
-/** No record but `files_metadata.json` comes near this; it takes about 150 bytes a file. */
+/** No record comes near this but the sentinels of WAL-G before 2.0, which list every file. */
 const RECORD_BYTES_MAX = 512 * 1024 * 1024;
 
 /**

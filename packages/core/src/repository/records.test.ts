@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
 import { tmpdir } from 'node:os';
 import { test } from 'node:test';
+import { asObject } from '../format/json-fields.ts';
 import { parseJson } from '../format/json.ts';
 import { parseInstant, toInstant } from '../kernel/instant.ts';
 import { toLsn } from '../kernel/lsn.ts';
 import { toSystemId } from '../kernel/system-id.ts';
+import { chunked } from '../stream/chunked.ts';
 import { collect } from '../stream/collect.ts';
 import { openSpool } from '../stream/spool.ts';
 import { fileList } from './file-list.ts';
-import { parseFilesMetadata } from './files-metadata.ts';
+import { parseFilesMetadata, type FileEntry } from './files-metadata.ts';
 import { formatMetadata, parseMetadata } from './metadata.ts';
 import { formatFullSentinel, parseSentinel, type FullSentinel } from './sentinel.ts';
 import { formatSideRecord, parseSideRecord } from './side-record.ts';
@@ -91,17 +93,64 @@ test('metadata comes back as it was written', () => {
 
 test('files metadata comes back as it was written, whatever the names', async () => {
   const names = ['/', '/base/5/1259', '/größe "x" \\ \u2028', '/__proto__', '/a\nb'];
-  const text = await documentOf(names, ['part_001.tar.lz4', 'empty.tar']);
-  const read = parseFilesMetadata(parseJson(text, { what: WHAT }), WHAT);
-  assert.deepEqual([...read.files.keys()].sort(), [...names].sort());
-  assert.deepEqual(read.tars.get('part_001.tar.lz4'), names);
-  assert.deepEqual(read.tars.get('empty.tar'), []);
-  assert.ok([...read.files.values()].every(({ incremented, skipped }) => !incremented && !skipped));
+  const tars = ['part_001.tar.lz4', 'empty.tar'];
+  const text = await documentOf(names, tars);
+  const files = names.map((name) => ({ name, incremented: false, skipped: false }));
+  assert.deepEqual(await filesOf(text), { files, tars });
+  const { TarFileSets: sets } = asObject(parseJson(text, { what: WHAT }), WHAT);
+  assert.deepEqual(sets, { 'part_001.tar.lz4': names, 'empty.tar': [] });
+});
+
+test('files metadata is read whatever WAL-G wrote into it, keys in any case', async () => {
+  const text = `{"files":{
+    "/a":{"IsIncremented":true,"MTime":"2026-01-01T00:00:00Z","UpdatesCount":18446744073709551615,
+          "CorruptBlocks":{"CorruptBlocksCount":1,"SomeCorruptBlocks":[7]}},
+    "/b":{"isskipped":true,"IsIncremented":null}, "/c":{}},
+    "TarFileSets":{"":[],"part_1.tar":["/a",{"x":[]}],"part_2.tar":null},
+    "DatabasesByNames":{"db":{"IsSkipped":5,"tables_new":{"t":{"oid":1}}}}}`;
+  assert.deepEqual(await filesOf(text), {
+    files: [
+      { name: '/a', incremented: true, skipped: false },
+      { name: '/b', incremented: false, skipped: true },
+      { name: '/c', incremented: false, skipped: false },
+    ],
+    tars: ['', 'part_1.tar', 'part_2.tar'],
+  });
+  for (const empty of ['{}', '{"Files":null,"TarFileSets":null}', '{"Files":{}}']) {
+    assert.deepEqual(await filesOf(empty), { files: [], tars: [] });
+  }
+});
+
+test('files metadata of the wrong types is refused, naming document and place', async () => {
+  const wrong = {
+    '[]': /under test is not a JSON object/,
+    null: /under test is not a JSON object/,
+    '{"Files":5}': /under test, files is not/,
+    '{"Files":{"/a":null}}': /under test, files, \/a is not/,
+    '{"Files":{"/a":[]}}': /under test, files, \/a is not/,
+    '{"TarFileSets":[]}': /under test, tarfilesets is not/,
+    '{"Files":{"/a":{"IsSkipped":1}}}': /of \/a, isskipped is neither/,
+    '{"Files":{"/a":{"IsIncremented":{}}}}': /of \/a, isincremented is neither/,
+  };
+  for (const [text, message] of Object.entries(wrong)) {
+    await assert.rejects(filesOf(text), message, text);
+  }
 });
 
 test('files metadata of no file at all is a document, too', async () => {
   assert.equal(await documentOf([], []), '{"Files":{},"TarFileSets":{}}');
 });
+
+async function filesOf(text: string): Promise<{ files: FileEntry[]; tars: string[] }> {
+  const files: FileEntry[] = [];
+  const tars: string[] = [];
+  await parseFilesMetadata(chunked(Buffer.from(text), [7]), {
+    what: WHAT,
+    onFile: (file) => files.push(file),
+    onTar: (tar) => tars.push(tar),
+  });
+  return { files, tars };
+}
 
 /** A document with these files, all of them in the first tar and none in the others. */
 async function documentOf(names: readonly string[], tars: readonly string[]): Promise<string> {

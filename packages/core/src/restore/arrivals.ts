@@ -1,11 +1,19 @@
 import { TsbkError } from '../kernel/errors.ts';
+import { NameIndexBuilder, numberOf } from '../kernel/name-index.ts';
 import type { TreePath } from '../kernel/tree-path.ts';
 import type { ExtractBatch, ExtractedMember } from '../ports/extract.ts';
 import type { Report } from '../ports/report.ts';
 import { printable } from '../cluster/tree-path.ts';
 import { heldFiles, type HeldFiles } from './held-files.ts';
+import type { ListedFiles } from './listed-files.ts';
 import type { ManifestCheck } from './manifest-check.ts';
 import type { PlannedTar, RestorePlan } from './plan.ts';
+
+/** What the backup's records say of its files. */
+interface KnownFiles {
+  readonly check: ManifestCheck | undefined;
+  readonly listed: ListedFiles | undefined;
+}
 
 type UnpackedTar = Pick<PlannedTar, 'key' | 'last'>;
 
@@ -19,20 +27,20 @@ export class Arrivals {
   bytes = 0;
   readonly #plan: RestorePlan;
   readonly #check: ManifestCheck | undefined;
+  readonly #listed: ListedFiles | undefined;
   readonly #report: Report;
-  /** Names that the records list and no tar has had yet. */
-  readonly #awaited: Set<string>;
   /** Paths of files that were made; kept only where nothing lists the files. */
-  readonly #placed: Set<TreePath> | undefined;
+  readonly #placed: NameIndexBuilder | undefined;
   /** Files that were there when a tar had them, by path; the name is the tar's. */
   readonly #doubtful = new Map<TreePath, string | undefined>();
 
-  constructor(plan: RestorePlan, check: ManifestCheck | undefined, report: Report) {
+  constructor(plan: RestorePlan, { check, listed }: KnownFiles, report: Report) {
     this.#plan = plan;
     this.#check = check;
+    this.#listed = listed;
     this.#report = report;
-    this.#awaited = new Set(plan.files?.files.keys());
-    this.#placed = plan.files === undefined && check === undefined ? new Set() : undefined;
+    const isKnown = listed !== undefined || check !== undefined;
+    this.#placed = isKnown ? undefined : new NameIndexBuilder();
   }
 
   /** Throws `object-corrupt` for a file that is not what the manifest says. */
@@ -49,15 +57,14 @@ export class Arrivals {
    * When all tars are unpacked. Throws `restore-failed` if a file is not from the backup but was
    * there before its turn, `backup-incomplete` if a file of the records was in no tar.
    */
-  complete(): void {
+  async complete(): Promise<void> {
     for (const [path, name] of this.#doubtful) {
       if (!this.#isMade(path, name)) throw appeared(path);
     }
-    const [missing] = this.#awaited;
-    const unlisted = missing === undefined ? this.#check?.missing() : undefined;
-    if (missing === undefined && unlisted === undefined) return;
+    const missing = (await this.#listed?.missing()) ?? (await this.#check?.missing());
+    if (missing === undefined) return;
     const { name } = this.#plan.backup;
-    throw new TsbkError('backup-incomplete', `no tar of ${name} holds ${missing ?? unlisted}`, {
+    throw new TsbkError('backup-incomplete', `no tar of ${name} holds ${missing}`, {
       hint: 'The backup lost an object, or a tar was cut off. Choose another backup.',
     });
   }
@@ -85,14 +92,17 @@ export class Arrivals {
   /** WAL-G lists directories of local backups, and those without the slash that tars may have. */
   #arrived({ name, kind }: ExtractedMember): void {
     if (name === undefined) return;
-    this.#awaited.delete(name);
-    if (kind === 'directory') this.#awaited.delete(name.replace(/(?<=.)\/$/, ''));
+    this.#listed?.arrived(name);
+    if (kind === 'directory' && name.endsWith('/')) {
+      this.#listed?.arrived(name.replace(/(?<=.)\/$/, ''));
+    }
   }
 
   /** Whether a file that was there already had been made by this restore. */
   #isMade(path: TreePath, name: string | undefined): boolean {
-    if (this.#placed !== undefined) return this.#placed.has(path);
-    return !(name !== undefined && this.#awaited.has(name)) && this.#check?.awaits(path) !== true;
+    if (this.#placed !== undefined) return numberOf(this.#placed.index(), path) !== undefined;
+    const isAwaited = name !== undefined && this.#listed?.awaits(name) === true;
+    return !isAwaited && this.#check?.awaits(path) !== true;
   }
 }
 

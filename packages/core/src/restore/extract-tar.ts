@@ -1,4 +1,5 @@
 import { TsbkError } from '../kernel/errors.ts';
+import { numberOf } from '../kernel/name-index.ts';
 import type { TreePath } from '../kernel/tree-path.ts';
 import { fileChecksum, type FileChecksum } from '../format/file-checksum.ts';
 import type { TarHeader } from '../format/tar/header.ts';
@@ -128,7 +129,8 @@ class Extraction {
   /** By the exact name in the tar, as WAL-G does; a name that no JSON record can hold is wanted. */
   #isWanted({ name, rawName }: TarHeader): boolean {
     const { wanted } = this.#task;
-    return wanted === undefined || rawName !== undefined || ALWAYS.has(name) || wanted.has(name);
+    if (wanted === undefined || rawName !== undefined || ALWAYS.has(name)) return true;
+    return numberOf(wanted, name) !== undefined;
   }
 
   /** Tablespaces get their links from the plan; WAL-G records no target of any other link. */

@@ -6,9 +6,9 @@ import type { Placer } from '../cluster/place.ts';
 import { mapParallel } from '../stream/parallel.ts';
 import { Arrivals } from './arrivals.ts';
 import type { HeldFiles } from './held-files.ts';
+import { readListedFiles } from './listed-files.ts';
 import { readManifestCheck } from './manifest-check.ts';
 import type { PlannedTar, RestorePlan } from './plan.ts';
-import { wantedNames } from './wanted-names.ts';
 
 /** What came out of the tars beside the files that are in place. */
 export interface Extracted {
@@ -46,8 +46,8 @@ export async function extractTars(
     plan.manifest === undefined
       ? undefined
       : await readManifestCheck(repository, plan.manifest, { signal });
-  const arrivals = new Arrivals(plan, check, report);
-  const wanted = wantedNames(plan.files);
+  const listed = await readListedFiles(repository, plan, { signal });
+  const arrivals = new Arrivals(plan, { check, listed }, report);
   let rootMode: number | undefined;
   const unpack = async (tar: PlannedTar, both: AbortSignal): Promise<void> => {
     const { key, extension, record } = tar;
@@ -55,7 +55,8 @@ export async function extractTars(
       {
         tar: { key, extension, record },
         place,
-        wanted: wanted(tar),
+        // A tar that tsbk made holds nothing else: its hash proves it.
+        wanted: record === undefined ? listed?.names : undefined,
         checksum: check?.algorithm ?? 'NONE',
       },
       { signal: both, onBatch: (batch) => arrivals.batch(batch, tar) },
@@ -67,7 +68,7 @@ export async function extractTars(
     const tars = plan.tars.filter((tar) => tar.last === last);
     await mapParallel(tars, { width: lanes.width, signal }, unpack);
   }
-  arrivals.complete();
+  await arrivals.complete();
   const { held, files, bytes } = arrivals;
   return { held, files, bytes, rootMode: (rootMode ?? 0) % 0o1000 === 0o750 ? 0o750 : 0o700 };
 }

@@ -6,6 +6,7 @@ import type { FileSum, PromisedObject } from '../ports/extract.ts';
 import { openVerified } from '../repository/open-verified.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
 import { printable, treePath } from '../cluster/tree-path.ts';
+import { ExpectedSums } from './expected-sums.ts';
 
 /** What PostgreSQL's manifest says of the files of a backup, held against what is restored. */
 export interface ManifestCheck {
@@ -18,11 +19,9 @@ export interface ManifestCheck {
   compare(path: TreePath, found: FileSum): void;
   /** Whether the manifest lists the file and it has not come. */
   awaits(path: TreePath): boolean;
-  /** A file of the manifest that has not come; `undefined` when all have. */
-  missing(): string | undefined;
+  /** A file of the manifest that has not come; `undefined` when all have. Reads it once more. */
+  missing(): Promise<string | undefined>;
 }
-
-type Expected = Pick<ManifestFile, 'bytes' | 'checksum'>;
 
 /** Reads a backup's manifest. Throws `record-invalid` and what `openVerified` throws. */
 export async function readManifestCheck(
@@ -30,38 +29,50 @@ export async function readManifestCheck(
   manifest: PromisedObject,
   { signal }: RunOptions,
 ): Promise<ManifestCheck> {
-  const expected = new Map<TreePath, Expected>();
+  const expected = new ExpectedSums();
   const algorithms = new Set<ChecksumAlgorithm>();
-  const source = await openVerified(repository, manifest, { signal });
-  await readManifest(source, {
-    what: manifest.key,
-    onFile: ({ path, rawPath, bytes, checksum, checksumAlgorithm }) => {
-      algorithms.add(checksumAlgorithm);
-      expected.set(treePath(path, rawPath), { bytes, checksum });
-    },
+  const read = async (onFile: (path: TreePath, file: ManifestFile) => void): Promise<void> => {
+    const source = await openVerified(repository, manifest, { signal });
+    await readManifest(source, {
+      what: manifest.key,
+      onFile: (file) => onFile(treePath(file.path, file.rawPath), file),
+    });
+  };
+  await read((path, file) => {
+    algorithms.add(file.checksumAlgorithm);
+    expected.add(path, file);
   });
   const [algorithm = 'NONE', ...others] = algorithms;
   if (others.length > 0) throw mixed(manifest.key, [algorithm, ...others]);
+  const awaited = expected.awaited();
   return {
     algorithm,
     compare: (path, found) => {
-      const wanted = expected.get(path);
-      expected.delete(path);
-      if (wanted !== undefined) compare(path, wanted, found);
+      const number = awaited.take(path);
+      if (number !== undefined) compare(path, found, { expected, number });
     },
-    awaits: (path) => expected.has(path),
-    missing: () => {
-      const [path] = expected.keys();
-      return path === undefined ? undefined : printable(path);
+    awaits: (path) => awaited.numberOf(path) !== undefined,
+    missing: async () => {
+      if (awaited.left === 0) return undefined;
+      let first: TreePath | undefined;
+      await read((path) => {
+        if (awaited.numberOf(path) !== undefined) first ??= path;
+      });
+      return printable(first ?? treePath('what the manifest lists'));
     },
   };
 }
 
-function compare(path: TreePath, wanted: Expected, found: FileSum): void {
-  if (found.bytes !== wanted.bytes) {
-    throw differs(path, `has ${found.bytes} bytes, the manifest says ${wanted.bytes}`);
+function compare(
+  path: TreePath,
+  found: FileSum,
+  { expected, number }: { readonly expected: ExpectedSums; readonly number: number },
+): void {
+  const bytes = expected.bytesOf(number);
+  if (found.bytes !== bytes) {
+    throw differs(path, `has ${found.bytes} bytes, the manifest says ${bytes}`);
   }
-  if (found.checksum !== wanted.checksum) {
+  if (!expected.hasChecksum(number, found.checksum)) {
     throw differs(path, 'has another checksum than in the manifest');
   }
 }

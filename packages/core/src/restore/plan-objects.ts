@@ -1,10 +1,16 @@
 import { TsbkError } from '../kernel/errors.ts';
 import type { BackupDetail } from '../repository/catalog.ts';
+import type { FilesSummary } from '../repository/files-metadata.ts';
 import { backupFolder, isLastTar, manifestKey, partitionsFolder } from '../repository/layout.ts';
 import type { PromisedObject } from '../ports/extract.ts';
 import { extensionOf } from '../repository/read-object.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
 import type { PlannedTar } from './plan.ts';
+
+/** A backup with all of its records that a plan looks into. */
+export interface RecordedBackup extends BackupDetail {
+  readonly files: FilesSummary | undefined;
+}
 
 export interface PlannedTars {
   readonly tars: readonly PlannedTar[];
@@ -21,7 +27,7 @@ const TAR = /\.tar(?:\.([^./]*))?$/;
  */
 export async function planTars(
   repository: Repository,
-  detail: BackupDetail,
+  detail: RecordedBackup,
   { signal }: RunOptions,
 ): Promise<PlannedTars> {
   const { name, side } = detail;
@@ -61,7 +67,10 @@ export function planManifest({ name, others, side }: BackupDetail): PromisedObje
 }
 
 /** What is wrong with the objects of a backup, so that a restore would fail half-way. */
-export function objectProblems(detail: BackupDetail, { tars, missing }: PlannedTars): TsbkError[] {
+export function objectProblems(
+  detail: RecordedBackup,
+  { tars, missing }: PlannedTars,
+): TsbkError[] {
   const { name, files, side } = detail;
   const problems: TsbkError[] = [];
   if (!tars.some(({ last }) => !last)) problems.push(incomplete(name, 'it has no tars'));
@@ -69,25 +78,22 @@ export function objectProblems(detail: BackupDetail, { tars, missing }: PlannedT
   if (side !== undefined && planManifest(detail) === undefined) {
     problems.push(incomplete(name, 'it lacks its backup_manifest'));
   }
-  const elsewhere = [...(files?.files ?? [])].find(
-    ([, entry]) => entry.incremented || entry.skipped,
-  );
-  if (elsewhere !== undefined) {
-    const problem = `its files metadata says that ${elsewhere[0]} is only in another backup`;
+  if (files?.elsewhere !== undefined) {
+    const problem = `its files metadata says that ${files.elsewhere} is only in another backup`;
     problems.push(incomplete(name, problem));
   }
   return problems;
 }
 
 /** Keys of the tars that the backup's records name; all of them only where tsbk made it. */
-function promisedKeys({ name, side, files }: BackupDetail): string[] {
+function promisedKeys({ name, side, files }: RecordedBackup): string[] {
   const folder = partitionsFolder(name);
   if (side !== undefined) {
     const keys = [...side.objects.keys()].map((key) => `${backupFolder(name)}${key}`);
     return keys.filter((key) => key.startsWith(folder));
   }
   // For servers before 9.6 WAL-G lists the label's tar without a name.
-  return [...(files?.tars.keys() ?? [])].filter((tar) => tar !== '').map((tar) => folder + tar);
+  return (files?.tars ?? []).filter((tar) => tar !== '').map((tar) => folder + tar);
 }
 
 function incomplete(name: string, problem: string): TsbkError {

@@ -2,13 +2,14 @@ import { realpath } from 'node:fs/promises';
 import { TsbkError } from '../kernel/errors.ts';
 import type { Report } from '../ports/report.ts';
 import { readBackup, startTimeOf, type BackupDetail } from '../repository/catalog.ts';
+import { summarizeFiles } from '../repository/files-metadata.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
 import { finishTimeOf } from './choose-backup.ts';
 import { checkPlaces, type CheckedPlaces, type Place } from './check-destination.ts';
 import { chooseWay, type ChosenWay } from './choose-way.ts';
 import type { WalWay } from './find-way.ts';
 import { measureManifest, type MeasuredFiles } from './measure-manifest.ts';
-import { objectProblems, planManifest, planTars } from './plan-objects.ts';
+import { objectProblems, planManifest, planTars, type RecordedBackup } from './plan-objects.ts';
 import { planTablespaces, type PlannedTablespace } from './plan-tablespaces.ts';
 import { planWal } from './plan-wal.ts';
 import { planWarnings } from './plan-warnings.ts';
@@ -37,7 +38,7 @@ export async function planRestore(
   const known = await readSegmentSize(repository, candidates[0], { signal });
   const segmentBytes = known ?? request.segmentBytes;
   const chosen = await chooseWay(repository, { ...request, candidates, segmentBytes }, options);
-  const detail = await readBackup(repository, chosen.backup.name, { signal });
+  const detail = await readRecords(repository, chosen.backup.name, { signal });
   report({ kind: 'phase', phase: 'plan', text: `looking at the WAL after ${detail.name}` });
   const reach = await reachOf(repository, request, { chosen, ...options });
   const objects = await planObjects(repository, detail, { signal });
@@ -67,6 +68,15 @@ export async function planRestore(
   };
 }
 
+async function readRecords(
+  repository: Repository,
+  name: string,
+  { signal }: RunOptions,
+): Promise<RecordedBackup> {
+  const detail = await readBackup(repository, name, { signal });
+  return { ...detail, files: await summarizeFiles(repository, name, { signal }) };
+}
+
 async function reachOf(
   repository: Repository,
   { target, standby }: RestoreRequest,
@@ -86,7 +96,7 @@ type PlannedObjects = Pick<
 
 async function planObjects(
   repository: Repository,
-  detail: BackupDetail,
+  detail: RecordedBackup,
   { signal }: RunOptions,
 ): Promise<PlannedObjects> {
   const { tars, missing } = await planTars(repository, detail, { signal });
@@ -99,7 +109,7 @@ async function planObjects(
     missing,
     manifest,
     measured,
-    files: files === undefined || files.files.size === 0 ? undefined : files,
+    files: files?.count === 0 ? undefined : files,
     fetchBytes: tars.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
     writeBytes: measured?.totalBytes ?? sentinel.plainBytes ?? metadata?.plainBytes,
   };

@@ -1,11 +1,11 @@
-import type { BackupDetail } from '../repository/catalog.ts';
 import { stopLsnOf } from './choose-backup.ts';
 import { missingName, ownSegments, wayEnd, type WalWay } from './find-way.ts';
+import type { RecordedBackup } from './plan-objects.ts';
 import type { PlanWarning } from './plan.ts';
 import type { PlannedTablespace } from './plan-tablespaces.ts';
 
 interface WarningInputs {
-  readonly detail: BackupDetail;
+  readonly detail: RecordedBackup;
   readonly way: WalWay;
   readonly tablespaces: readonly PlannedTablespace[];
   readonly destination: string;
@@ -17,7 +17,7 @@ export function planWarnings(inputs: WarningInputs): PlanWarning[] {
   return [...recordWarnings(inputs.detail), ...walWarnings(inputs), ...placeWarnings(inputs)];
 }
 
-function recordWarnings(detail: BackupDetail): PlanWarning[] {
+function recordWarnings(detail: RecordedBackup): PlanWarning[] {
   const { name, side, files, sentinel } = detail;
   const warnings: PlanWarning[] = [];
   if (side === undefined) {

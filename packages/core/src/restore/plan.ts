@@ -4,7 +4,7 @@ import type { SystemId } from '../kernel/system-id.ts';
 import type { TimelineId } from '../kernel/wal-file.ts';
 import type { TsbkError } from '../kernel/errors.ts';
 import type { PromisedObject } from '../ports/extract.ts';
-import type { FilesMetadata } from '../repository/files-metadata.ts';
+import type { FilesSummary } from '../repository/files-metadata.ts';
 import type { PlannedTablespace } from './plan-tablespaces.ts';
 import type { Reach } from './reachable.ts';
 import type { RecoverySettings } from './recovery-settings.ts';
@@ -85,7 +85,7 @@ export interface RestorePlan {
   /** PostgreSQL's manifest, if the backup has it. */
   readonly manifest: PromisedObject | undefined;
   /** What WAL-G's records say of the files; `undefined` if they say nothing of any. */
-  readonly files: FilesMetadata | undefined;
+  readonly files: FilesSummary | undefined;
   readonly fetchBytes: number;
   /** What the files will take; `undefined` if the records do not say. */
   readonly writeBytes: number | undefined;

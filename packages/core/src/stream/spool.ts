@@ -35,7 +35,7 @@ export interface SpoolOptions {
 }
 
 const MEMORY_BYTES_MAX = 8 * 1024 * 1024;
-const BLOCK_CHARS = 64 * 1024;
+const BLOCK_BYTES = 64 * 1024;
 /** The fastest level: these texts shrink to a tenth with it. */
 const LEVEL = 1;
 
@@ -51,27 +51,37 @@ export function openSpool(options: SpoolOptions): Spool {
 class Text implements SpooledText {
   readonly #keeper: BlockKeeper;
   readonly #blocks: Block[] = [];
-  #tail = '';
+  /** What is not compressed yet. Not a string: a long one made of pieces is a tree of garbage. */
+  #tail: Buffer | undefined;
+  #tailBytes = 0;
 
   constructor(keeper: BlockKeeper) {
     this.#keeper = keeper;
   }
 
   async append(piece: string): Promise<void> {
-    this.#tail += piece;
-    if (this.#tail.length >= BLOCK_CHARS) await this.end();
+    // No UTF-16 unit takes more than three bytes.
+    if (this.#tailBytes + 3 * piece.length > BLOCK_BYTES) {
+      await this.end();
+      if (3 * piece.length > BLOCK_BYTES) {
+        this.#blocks.push(await this.#keeper.keep(Buffer.from(piece)));
+        return;
+      }
+    }
+    this.#tail ??= Buffer.allocUnsafeSlow(BLOCK_BYTES);
+    this.#tailBytes += this.#tail.write(piece, this.#tailBytes);
   }
 
   async end(): Promise<void> {
-    if (this.#tail === '') return;
-    const plain = Buffer.from(this.#tail);
-    this.#tail = '';
-    this.#blocks.push(await this.#keeper.keep(plain));
+    const plain = this.#tail?.subarray(0, this.#tailBytes);
+    this.#tail = undefined;
+    this.#tailBytes = 0;
+    if (plain !== undefined && plain.length > 0) this.#blocks.push(await this.#keeper.keep(plain));
   }
 
   async *read(): ByteSource {
     for (const block of this.#blocks) yield await this.#keeper.plain(block);
-    if (this.#tail !== '') yield Buffer.from(this.#tail);
+    if (this.#tail !== undefined) yield Uint8Array.from(this.#tail.subarray(0, this.#tailBytes));
   }
 }
 
