@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { CONTENDERS } from './contenders/all.ts';
 
 const SCENARIOS = ['plain', 'encrypted', 'wal', 'effect'] as const;
 
@@ -12,6 +13,8 @@ export interface Options {
   /** Ids of contenders; empty for all. */
   readonly only: readonly string[];
   readonly width: number;
+  /** WAL files that are pushed and fetched. */
+  readonly segments: number;
   readonly out: string;
   /** Makes the page of results that are there, and measures nothing. */
   readonly render: boolean;
@@ -57,8 +60,9 @@ export function readOptions(args: readonly string[], home: string): Options {
     codec,
     stores: listOf(values.store ?? (quick ? 'dir' : 'dir,s3')).map(storeOf),
     scenarios: new Set(listOf(values.scenarios).map(scenarioOf)),
-    only: listOf(values.only),
+    only: listOf(values.only).map(contenderOf),
     width: Math.min(4, availableParallelism()),
+    segments: quick ? 8 : 24,
     out: values.out,
     render: values.render,
     verify: !values['no-verify'],
@@ -81,6 +85,12 @@ function scenarioOf(name: string): (typeof SCENARIOS)[number] {
   const known = SCENARIOS.find((scenario) => scenario === name);
   if (known === undefined) throw new TypeError(`--scenarios is a list of ${SCENARIOS.join(', ')}`);
   return known;
+}
+
+function contenderOf(id: string): string {
+  const ids = CONTENDERS.map((contender) => contender.id);
+  if (!ids.includes(id)) throw new TypeError(`--only is a list of ${ids.join(', ')}`);
+  return id;
 }
 
 function listOf(text: string): string[] {

@@ -22,7 +22,7 @@ export interface Measurement {
 }
 
 /** Transactions while a backup ran, and in the seconds before it. */
-interface Effect {
+export interface Effect {
   readonly contender: string;
   readonly round: number;
   readonly error?: string;
@@ -30,7 +30,7 @@ interface Effect {
   readonly during?: LoadFigures;
 }
 
-interface LoadFigures {
+export interface LoadFigures {
   readonly seconds: number;
   readonly tps: number;
   readonly p99Ms: number;

@@ -7,6 +7,7 @@ import { KEY_HEX, type Contender, type Flavour, type Session, type Site } from '
 /** The reference of this field, with as many processes as tsbk has lanes. */
 export const pgBackRest: Contender = {
   id: 'pgbackrest',
+  part: 'everything',
   title: 'pgBackRest',
   note: 'process-max = lanes of tsbk, start-fast, full backup; aes-256-cbc when encrypted',
   absent: () => (isInstalled() ? undefined : 'apt-get install pgbackrest'),

@@ -9,6 +9,7 @@ const INSTALL =
 /** WAL-G as most run it. */
 export const walG: Contender = {
   id: 'wal-g',
+  part: 'everything',
   title: 'WAL-G, files',
   note: 'wal-g backup-push PGDATA: reads the data directory; concurrency and GOMAXPROCS at their defaults',
   absent: () => (program() === undefined ? INSTALL : undefined),
@@ -19,6 +20,7 @@ export const walG: Contender = {
 /** WAL-G over the replication protocol. */
 export const walGRemote: Contender = {
   id: 'wal-g-remote',
+  part: 'backups',
   title: 'WAL-G, protocol',
   note: 'wal-g backup-push: streams over the replication protocol; defaults',
   absent: walG.absent,

@@ -1,4 +1,4 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { serverUser } from '@tsbk/test/support/postgres';
 import { childrenOf, cpuMsOfTree, memoryOf, treeOf } from './process-tree.ts';
@@ -38,18 +38,12 @@ process.on('exit', () => {
   for (const child of running) killGroup(child);
 });
 
-/** Writes back what earlier commands left dirty, so that this one does not pay for it. */
-function settleDisk(): void {
-  spawnSync('sync');
-}
-
 /**
  * Runs a command as the server's user and measures it. The shell's `time` gives wall and processor
  * time from the kernel's account of awaited children; memory is sampled. Throws with the end of the
  * standard error when the command fails.
  */
 export async function runMeasured(command: Command, around: Surroundings): Promise<Usage> {
-  settleDisk();
   const serverBefore = cpuOf(around.serverPid);
   const storeBefore = cpuOf(around.storePid);
   const child = spawn('/bin/bash', ['-c', TIMED, 'time', command.program, ...command.args], {

@@ -36,6 +36,17 @@ export interface Row {
 
 const WAL_SEGMENT_BYTES = 16 * MIB;
 
+/** What the group is about, for a heading. */
+export function titleOf({ scenario, store, encrypted }: Group): string {
+  const what = {
+    backup: 'Backup',
+    restore: 'Restore',
+    'wal-push': 'WAL push',
+    'wal-fetch': 'WAL fetch',
+  }[scenario];
+  return `${what}${encrypted ? ', encrypted' : ''}, ${store === 's3' ? 'S3' : 'directory'}`;
+}
+
 /** The groups that were measured, in the order in which they first were. */
 export function summarize(results: Results): Group[] {
   const groups = new Map<string, Measurement[]>();

@@ -1,6 +1,6 @@
 import type { Results } from '../results.ts';
 import type { Spread } from '../statistics.ts';
-import { summarize, type Group, type Row } from './summary.ts';
+import { summarize, titleOf, type Group, type Row } from './summary.ts';
 
 const HEAD = [
   '',
@@ -22,17 +22,6 @@ export function renderText(results: Results): string {
   return summarize(results)
     .map((group) => `\n${titleOf(group)}\n${lines(group)}\n`)
     .join('');
-}
-
-/** What the group is about, for a heading. */
-function titleOf({ scenario, store, encrypted }: Group): string {
-  const what = {
-    backup: 'Backup',
-    restore: 'Restore',
-    'wal-push': 'WAL push',
-    'wal-fetch': 'WAL fetch',
-  }[scenario];
-  return `${what}${encrypted ? ', encrypted' : ''}, ${store === 's3' ? 'S3' : 'directory'}`;
 }
 
 function lines(group: Group): string {

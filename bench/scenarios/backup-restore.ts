@@ -4,9 +4,8 @@ import { giveToServerUser, scratchPathForServerUser, startFrom } from '@tsbk/tes
 import { installedTsbk } from '@tsbk/test/support/tsbk';
 import type { Contender, Flavour } from '../contenders/contender.ts';
 import { differences, fingerprintOf, type Fingerprint } from '../cluster/fingerprint.ts';
-import { runMeasured } from '../measure/run-measured.ts';
 import type { Measurement } from '../results.ts';
-import { openSite, writeScript, type Bench, type OpenSite } from './site.ts';
+import { openSite, runSettled, writeScript, type Bench, type OpenSite } from './site.ts';
 
 export interface BackupRestoreTask {
   readonly contender: Contender;
@@ -26,11 +25,11 @@ export async function backUpAndRestore(bench: Bench, task: BackupRestoreTask): P
   const directory = scratchPathForServerUser('restored');
   try {
     await using open = await openSite(bench, contender, flavour);
-    const backup = await runMeasured(open.session.backup, open.surroundings);
+    const backup = await runSettled(open.session.backup, open);
     const { bytes: storedBytes } = await open.site.repository.measure();
     record({ ...base, scenario, usage: backup, storedBytes });
     scenario = 'restore';
-    const restore = await runMeasured(open.session.restore(directory), open.surroundings);
+    const restore = await runSettled(open.session.restore(directory), open);
     const verified = await verify(open, directory, task.expected);
     record({ ...base, scenario, usage: restore, ...(verified === undefined ? {} : { verified }) });
   } catch (error) {

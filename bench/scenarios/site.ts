@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { shellQuote } from '@tsbk/core/format/shell-quote';
@@ -6,7 +7,12 @@ import { giveToServerUser, scratchPath, type Server } from '@tsbk/test/support/p
 import { openTestStore } from '@tsbk/test/support/store';
 import type { Contender, Flavour, Session, Site } from '../contenders/contender.ts';
 import { childrenOf } from '../measure/process-tree.ts';
-import { runMeasured, type Command, type Surroundings } from '../measure/run-measured.ts';
+import {
+  runMeasured,
+  type Command,
+  type Surroundings,
+  type Usage,
+} from '../measure/run-measured.ts';
 
 /** What is the same for every measurement of a run. */
 export interface Bench {
@@ -58,6 +64,12 @@ export async function openSite(
       }
     },
   };
+}
+
+/** Measures after what earlier commands left dirty was written back, so that this one does not pay for it. */
+export function runSettled(command: Command, { surroundings }: OpenSite): Promise<Usage> {
+  spawnSync('sync');
+  return runMeasured(command, surroundings);
 }
 
 /** A script that runs the command with its environment and appends its arguments. */

@@ -1,0 +1,171 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Server } from '@tsbk/test/support/postgres';
+import { fingerprintOf } from './cluster/fingerprint.ts';
+import { CONTENDERS } from './contenders/all.ts';
+import type { Contender, Flavour } from './contenders/contender.ts';
+import { describeMachine, describeVersions } from './machine.ts';
+import type { Options } from './options.ts';
+import type { Effect, Measurement, Results } from './results.ts';
+import { backUpAndRestore } from './scenarios/backup-restore.ts';
+import { loadIsAbsent, measureEffect } from './scenarios/effect.ts';
+import type { Bench } from './scenarios/site.ts';
+import { pushAndFetchWal } from './scenarios/wal.ts';
+
+export interface Run {
+  /** WAL files to push and fetch. */
+  readonly segments: readonly string[];
+  /** Called after each measurement with all there is. */
+  readonly save: (results: Results) => void;
+  /** Progress for people. */
+  readonly say: (text: string) => void;
+}
+
+/** Every chosen contender, flavour and scenario, contenders taking turns in each round. */
+export async function measureAll(bench: Bench, options: Options, run: Run): Promise<Results> {
+  const chosen = CONTENDERS.filter(
+    ({ id }) => options.only.length === 0 || options.only.includes(id),
+  );
+  const measurements: Measurement[] = [];
+  const effects: Effect[] = [];
+  const results = {
+    ...(await describeRun(bench, options, chosen)),
+    measurements,
+    effects,
+  };
+  const present = chosen.filter((contender) => contender.absent() === undefined);
+  const record = (measurement: Measurement): void => {
+    measurements.push(measurement);
+    run.say(describeMeasurement(measurement));
+    run.save(results);
+  };
+  await measureTools(bench, { options, present, segments: run.segments, record });
+  // Last, because it changes the tables.
+  if (options.scenarios.has('effect')) {
+    for await (const effect of effectsOf(bench, options, present)) {
+      effects.push(effect);
+      run.say(describeEffect(effect));
+      run.save(results);
+    }
+  }
+  const finished = { ...results, finishedAt: new Date().toISOString() };
+  run.save(finished);
+  return finished;
+}
+
+interface Tools {
+  readonly options: Options;
+  readonly present: readonly Contender[];
+  readonly segments: readonly string[];
+  readonly record: (measurement: Measurement) => void;
+}
+
+async function measureTools(bench: Bench, tools: Tools): Promise<void> {
+  const { options, present, segments, record } = tools;
+  const expected = options.verify ? await fingerprintOf(bench.server) : undefined;
+  for (let round = 1; round <= options.rounds; round += 1) {
+    for (const flavour of flavoursOf(options)) {
+      for (const contender of partakers(present, flavour)) {
+        const check = round === 1 ? expected : undefined;
+        await backUpAndRestore(bench, { contender, flavour, round, expected: check, record });
+      }
+    }
+    for (const flavour of options.scenarios.has('wal') ? plainFlavours(options) : []) {
+      for (const contender of partakers(present, flavour).filter(
+        ({ part }) => part === 'everything',
+      )) {
+        await pushAndFetchWal(bench, { contender, flavour, round, segments, record });
+      }
+    }
+  }
+}
+
+async function* effectsOf(
+  bench: Bench,
+  { rounds, codec }: Options,
+  present: readonly Contender[],
+): AsyncGenerator<Effect> {
+  if (loadIsAbsent() !== undefined) return;
+  const flavour: Flavour = { store: 'directory', codec, encrypted: false };
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const contender of partakers(present, flavour).filter(({ part }) => part !== 'limit')) {
+      yield await measureEffect(bench, { contender, flavour, round });
+    }
+  }
+}
+
+function partakers(present: readonly Contender[], flavour: Flavour): Contender[] {
+  return present.filter((contender) => contender.excluded(flavour) === undefined);
+}
+
+function flavoursOf(options: Options): Flavour[] {
+  const { scenarios, codec } = options;
+  return [
+    ...(scenarios.has('plain') ? plainFlavours(options) : []),
+    ...(scenarios.has('encrypted')
+      ? [{ store: 'directory', codec, encrypted: true } as const]
+      : []),
+  ];
+}
+
+function plainFlavours({ stores, codec }: Options): Flavour[] {
+  return stores.map((store) => ({ store, codec, encrypted: false }));
+}
+
+async function describeRun(
+  bench: Bench,
+  options: Options,
+  chosen: readonly Contender[],
+): Promise<Omit<Results, 'measurements' | 'effects'>> {
+  const { sizeGib, rounds, codec, width } = options;
+  return {
+    format: 1,
+    startedAt: new Date().toISOString(),
+    machine: describeMachine(),
+    versions: describeVersions(),
+    options: { sizeGib, rounds, codec, width },
+    cluster: { ...(await measureCluster(bench.server)), postgres: String(bench.server.version) },
+    contenders: chosen.map((contender) => describe(contender, flavoursOf(options))),
+  };
+}
+
+function describe(
+  contender: Contender,
+  flavours: readonly Flavour[],
+): Results['contenders'][number] {
+  const { id, title, note } = contender;
+  const absent = contender.absent();
+  const excluded = flavours.map((flavour) => contender.excluded(flavour));
+  return {
+    id,
+    title,
+    note,
+    ...(absent === undefined ? {} : { absent }),
+    excluded: [...new Set(excluded.filter((reason) => reason !== undefined))],
+  };
+}
+
+/** Bytes and files of the data directory without WAL. */
+async function measureCluster({ dataDir }: Server): Promise<{ bytes: number; files: number }> {
+  const entries = await readdir(dataDir, { recursive: true, withFileTypes: true });
+  const files = entries.filter(
+    (entry) => entry.isFile() && !entry.parentPath.startsWith(join(dataDir, 'pg_wal')),
+  );
+  let bytes = 0;
+  for (const { parentPath, name } of files) bytes += (await stat(join(parentPath, name))).size;
+  return { bytes, files: files.length };
+}
+
+function describeMeasurement(one: Measurement): string {
+  const place = `${one.round} ${one.scenario}${one.encrypted ? ', encrypted' : ''}, ${one.store}`;
+  const outcome =
+    one.usage === undefined
+      ? `FAILED: ${one.error}`
+      : `${(one.usage.wallMs / 1000).toFixed(2)} s${one.verified === undefined ? '' : `, ${one.verified}`}`;
+  return `${place}, ${one.contender}: ${outcome}`;
+}
+
+function describeEffect({ contender, round, error, before, during }: Effect): string {
+  const figures = [before, during].map((one) => `${one?.tps.toFixed(0)} tps`).join(', during ');
+  return `${round} effect, ${contender}: ${error === undefined ? `before ${figures}` : `FAILED: ${error}`}`;
+}
