@@ -10,7 +10,10 @@ export function commandsPage(): string {
     'What `tsbk COMMAND --help` prints, for all commands. Results go to standard output, messages to\nstandard error. Exit codes are explained in [errors.md](errors.md), settings in\n[settings.md](settings.md).',
     table(
       ['command', 'what it does'],
-      COMMANDS.map(({ name, summary }) => [`[${name}](#tsbk-${name})`, summary]),
+      COMMANDS.map(({ name, summary }) => [
+        `[${name}](#tsbk-${name.replaceAll(' ', '-')})`,
+        summary,
+      ]),
     ),
     ...COMMANDS.flatMap(section),
   ]);

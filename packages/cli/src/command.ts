@@ -1,4 +1,5 @@
 import type { TsbkError } from '@tsbk/core/kernel/errors';
+import type { ByteSource } from '@tsbk/core/ports/bytes';
 import type { Clock } from '@tsbk/core/ports/clock';
 import type { Report } from '@tsbk/core/ports/report';
 import type { FlagSpec, GivenFlags } from '@tsbk/core/settings/argv';
@@ -6,7 +7,7 @@ import type { LoadedSettings } from '@tsbk/core/settings/load';
 import type { ConfiguredCommand } from '@tsbk/core/settings/setting';
 import type { Config } from '@tsbk/core/settings/table';
 
-/** Every command there is, in the order in which help shows them. */
+/** Every command there is; of two words where the first one is a group, in the order in which help shows them. */
 export const COMMAND_NAMES = [
   'backup-push',
   'backup-fetch',
@@ -14,6 +15,14 @@ export const COMMAND_NAMES = [
   'backup-show',
   'archive-push',
   'archive-get',
+  'st ls',
+  'st get',
+  'st cat',
+  'st put',
+  'st rm',
+  'st check',
+  'st uploads',
+  'st claims',
   'check',
   'config',
   'help',
@@ -26,6 +35,8 @@ export interface Positional {
   /** In capitals, as help shows it: `PGDATA`. */
   readonly name: string;
   readonly optional?: boolean;
+  /** The last one may be given any number of times. */
+  readonly repeatable?: boolean;
   readonly doc: string;
 }
 
@@ -40,7 +51,7 @@ export interface CommandDeclaration {
   readonly name: CommandName;
   /** WAL-G's name for it, where it has another. */
   readonly aliases: readonly string[];
-  readonly group: 'Backups' | 'Called by PostgreSQL' | 'Looking after it';
+  readonly group: 'Backups' | 'Called by PostgreSQL' | 'Storage tools' | 'Looking after it';
   /** Completes "tsbk NAME - ". */
   readonly summary: string;
   /** Paragraphs. */
@@ -73,6 +84,9 @@ export interface CommandContext {
   readonly report: Report;
   /** A result, to standard output. The line end may be left away. */
   readonly out: (text: string) => void;
+  /** A result that is no text. Resolves when there is room for more. */
+  readonly outBytes: (bytes: Uint8Array) => Promise<void>;
+  readonly stdin: () => ByteSource;
   /** A message, to standard error. The line end may be left away. */
   readonly errOut: (text: string) => void;
   /** Whether standard output is a terminal, and how wide. */

@@ -10,6 +10,7 @@ import { backupShow } from './commands/backup-show.ts';
 import { check } from './commands/check.ts';
 import { config } from './commands/config.ts';
 import { help } from './commands/help.ts';
+import { ST_COMMANDS } from './commands/st.ts';
 import { version } from './commands/version.ts';
 
 /** The command table: the one source of parsing, help and documentation. */
@@ -20,11 +21,17 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   backupShow,
   archivePush,
   archiveGet,
+  ...ST_COMMANDS,
   check,
   config,
   help,
   version,
 ];
+
+/** Words that stand before the name of a command of their own: `st` of `st ls`. */
+export const COMMAND_GROUPS: ReadonlySet<string> = new Set(
+  COMMANDS.flatMap(({ name }) => name.split(' ').slice(0, -1)),
+);
 
 /** The command of this name or alias. Throws `usage`, with the nearest one, if there is none. */
 export function requireCommand(name: string): CommandDeclaration {

@@ -31,6 +31,7 @@ const exitCode = await runCli({
   env: process.env,
   stdout: process.stdout,
   stderr: process.stderr,
+  stdin: () => process.stdin,
   cwd: process.cwd(),
   clock: systemClock,
   signal: stop.signal,

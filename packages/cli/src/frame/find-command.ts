@@ -1,6 +1,6 @@
 import { settingFlag } from '@tsbk/core/settings/settings-flag';
 import type { CommandDeclaration } from '../command.ts';
-import { requireCommand } from '../commands.ts';
+import { COMMAND_GROUPS, requireCommand } from '../commands.ts';
 
 /** Which command a command line asks for, and the arguments that are left for it. */
 export interface FoundCommand {
@@ -16,14 +16,20 @@ export interface FoundCommand {
  * `usage` with the nearest command for a name that is none.
  */
 export function findCommand(args: readonly string[]): FoundCommand {
-  const index = commandIndex(args);
+  const index = commandIndex(args, 0);
   const word = index === undefined ? undefined : args[index];
   if (index === undefined || word === undefined) return withoutCommand(args);
-  return { command: requireCommand(word), invokedAs: word, rest: args.toSpliced(index, 1) };
+  const rest = args.toSpliced(index, 1);
+  if (!COMMAND_GROUPS.has(word)) return { command: requireCommand(word), invokedAs: word, rest };
+  const next = commandIndex(rest, index);
+  if (next === undefined) return withoutCommand(rest);
+  const name = `${word} ${rest[next]}`;
+  return { command: requireCommand(name), invokedAs: name, rest: rest.toSpliced(next, 1) };
 }
 
-function commandIndex(args: readonly string[]): number | undefined {
-  for (let index = 0; index < args.length; index += 1) {
+/** Where the first word from `from` on is that is neither an option nor its value. */
+function commandIndex(args: readonly string[], from: number): number | undefined {
+  for (let index = from; index < args.length; index += 1) {
     const arg = args[index] ?? '';
     if (!arg.startsWith('-')) return index;
     const takesNext = arg.startsWith('--') && settingFlag(arg.slice(2)) === 'value';

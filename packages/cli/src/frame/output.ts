@@ -2,5 +2,6 @@
 export interface OutputStream {
   readonly isTTY?: boolean;
   readonly columns?: number;
-  write(text: string): unknown;
+  /** Calls `written`, if given, once there is room for more. */
+  write(text: string | Uint8Array, written?: () => void): unknown;
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { systemClock } from '@tsbk/core/engine/clock';
+import { sourceOf } from '@tsbk/core/stream/source';
 import { runCli } from './run-cli.ts';
 
 const CANARY = 'canary-91d2';
@@ -16,6 +17,7 @@ async function run(args: readonly string[], env: Readonly<Record<string, string>
     env: { HOME: home, ...env },
     stdout: { write: (text) => (written.stdout += text) },
     stderr: { write: (text) => (written.stderr += text) },
+    stdin: () => sourceOf(),
     cwd: '/',
     clock: systemClock,
     signal: new AbortController().signal,
@@ -56,6 +58,10 @@ describe('tsbk', () => {
     assert.match(stdout, /^tsbk archive-push - /);
     assert.equal((await run(['archive-push', '--help'])).stdout, stdout);
     assert.equal((await run(['--lanes', '3', 'archive-push', '-h'])).stdout, stdout);
+    const verb = await run(['help', 'st', 'rm']);
+    assert.match(verb.stdout, /^tsbk st rm - /);
+    assert.equal((await run(['st', '--lanes', '3', 'rm', '-h'])).stdout, verb.stdout);
+    assert.match((await run(['st'])).stdout, /st claims/);
   });
 
   it('prints help even when the settings are wrong', async () => {
@@ -68,9 +74,10 @@ describe('tsbk', () => {
 
   it('answers 2 to an unknown command, option, argument and setting, and says which was meant', async () => {
     const cases = [
+      { args: ['st', 'lz'], hint: 'hint: Did you mean st ls?' },
       { args: ['backup-psuh'], hint: 'hint: Did you mean backup-push?' },
       { args: ['config', '--al'], hint: 'hint: Did you mean --all?' },
-      { args: ['help', 'a', 'b'], hint: 'hint: Usage: tsbk help [COMMAND]' },
+      { args: ['help', 'a', 'b', 'c'], hint: 'hint: Usage: tsbk help [COMMAND] [VERB]' },
       { args: ['backup-fetch', '/x'], hint: 'hint: Usage: tsbk backup-fetch DEST NAME [options]' },
     ];
     for (const { args, hint } of cases) {

@@ -1,6 +1,7 @@
 import { resolveRunSettings } from '@tsbk/core/engine/load-run-settings';
 import { TsbkError } from '@tsbk/core/kernel/errors';
 import { EXIT } from '@tsbk/core/kernel/exit';
+import type { ByteSource } from '@tsbk/core/ports/bytes';
 import type { Clock } from '@tsbk/core/ports/clock';
 import { parseArgv, type Argv } from '@tsbk/core/settings/argv';
 import { requireSound, resolveSettings, type LoadedSettings } from '@tsbk/core/settings/load';
@@ -19,6 +20,7 @@ export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
+  readonly stdin: () => ByteSource;
   readonly cwd: string;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -86,7 +88,9 @@ async function runCommand(found: FoundCommand, around: Surroundings): Promise<nu
 
 function requirePositionals(command: CommandDeclaration, given: readonly string[]): void {
   const least = command.positionals.filter(({ optional }) => optional !== true).length;
-  if (given.length >= least && given.length <= command.positionals.length) return;
+  const endless = command.positionals.at(-1)?.repeatable === true;
+  const most = endless ? Number.POSITIVE_INFINITY : command.positionals.length;
+  if (given.length >= least && given.length <= most) return;
   const missing = command.positionals[given.length];
   throw new TsbkError(
     'usage',
@@ -166,6 +170,8 @@ function contextOf(parts: {
     signal: around.signal,
     report: reporter.report,
     out: lines(around.stdout, reporter),
+    outBytes: (bytes) => writeBytes(around.stdout, bytes, reporter),
+    stdin: around.stdin,
     errOut: lines(around.stderr, reporter),
     isTerminal: around.stdout.isTTY === true,
     clock: around.clock,
@@ -179,4 +185,9 @@ function lines(stream: OutputStream, reporter: Reporter): (text: string) => void
     reporter.clear();
     stream.write(text.endsWith('\n') ? text : `${text}\n`);
   };
+}
+
+function writeBytes(stream: OutputStream, bytes: Uint8Array, reporter: Reporter): Promise<void> {
+  reporter.clear();
+  return new Promise((resolve) => stream.write(bytes, resolve));
 }

@@ -28,10 +28,14 @@ export function commandHelp(command: CommandDeclaration): string {
 
 /** `tsbk backup-fetch DEST NAME [options]` */
 export function usageLine({ name, positionals, flags }: CommandDeclaration): string {
-  const places = positionals.map((one: Positional) =>
-    one.optional === true ? `[${one.name}]` : one.name,
-  );
+  const places = positionals.map(placeOf);
   return ['tsbk', name, ...places, ...(flags.length > 0 ? ['[options]'] : [])].join(' ');
+}
+
+/** `PGDATA`, `[COMMAND]`, `[OBJECT …]` */
+export function placeOf({ name, optional, repeatable }: Positional): string {
+  const text = repeatable === true ? `${name} …` : name;
+  return optional === true ? `[${text}]` : text;
 }
 
 /** The options that help shows: those of WAL-G's that change nothing are not among them. */

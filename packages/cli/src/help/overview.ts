@@ -1,4 +1,5 @@
 import type { CommandDeclaration } from '../command.ts';
+import { placeOf } from './command-help.ts';
 import { definitions, paragraph } from './layout.ts';
 
 /** What `tsbk` and `tsbk help` print: every command with its summary. */
@@ -28,7 +29,7 @@ function entry({
   positionals,
   summary,
 }: CommandDeclaration): readonly [string, string] {
-  const places = positionals.map((one) => (one.optional === true ? `[${one.name}]` : one.name));
+  const places = positionals.map(placeOf);
   const also = aliases.length === 0 ? '' : ` (also ${aliases.join(', ')})`;
   return [[name, ...places].join(' '), `${summary}${also}`];
 }

@@ -8,6 +8,7 @@ import { formatSize } from '@tsbk/core/kernel/size';
 import { pushBackup, type PushRequest, type PushResult } from '@tsbk/core/backup/push';
 import { openLanes } from '@tsbk/core/engine/open-lanes';
 import { openRepository, type OpenedRepository } from '@tsbk/core/engine/open-repository';
+import { ownProcess } from '@tsbk/core/engine/process-mark';
 import { backupResources } from '@tsbk/core/engine/resources';
 import { openServer, type OpenedServer } from '@tsbk/core/engine/open-server';
 import { parseJson, stringifyJson, type JsonValue } from '@tsbk/core/format/json';
@@ -46,6 +47,7 @@ function requestOf(context: CommandContext): PushRequest {
   return {
     runId: randomUUID(),
     hostname: hostname(),
+    process: ownProcess(),
     toolVersion: BUILD.version,
     label,
     checkpoint,

@@ -4,9 +4,9 @@ import { COMMANDS, requireCommand } from '../commands.ts';
 import { commandHelp } from '../help/command-help.ts';
 import { overview } from '../help/overview.ts';
 
-/** `tsbk help [COMMAND]` */
+/** `tsbk help [COMMAND [VERB]]` */
 export function runHelp({ positionals, out }: CommandContext): number {
-  const [name] = positionals;
-  out(name === undefined ? overview(COMMANDS) : commandHelp(requireCommand(name)));
+  const name = positionals.join(' ');
+  out(name === '' ? overview(COMMANDS) : commandHelp(requireCommand(name)));
   return EXIT.ok;
 }

@@ -1,8 +1,5 @@
-import { formatInstant } from '../kernel/instant.ts';
-import { asObject, optionalString } from '../format/json-fields.ts';
-import { stringifyJson } from '../format/json.ts';
+import { claimText, readClaim, type Claimant } from '../repository/claim-record.ts';
 import { backupFolder, claimKey, sentinelKey } from '../repository/layout.ts';
-import { readRecord } from '../repository/read-record.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
 import { mapParallel } from '../stream/parallel.ts';
 
@@ -14,17 +11,13 @@ import { mapParallel } from '../stream/parallel.ts';
 export async function claimName(
   repository: Repository,
   backup: string,
-  run: { readonly id: string; readonly host: string },
+  claimant: Claimant,
   { signal }: RunOptions,
 ): Promise<boolean> {
   const { store, clock } = repository;
   if ((await store.stat(sentinelKey(backup), { signal })) !== undefined) return false;
   for await (const _ of store.list(backupFolder(backup), { signal })) return false;
-  const claim = stringifyJson({
-    run: run.id,
-    host: run.host,
-    started: formatInstant(clock.now()),
-  });
+  const claim = claimText(claimant, clock.now());
   const outcome = await store.put(claimKey(backup), Buffer.from(claim), { signal, ifAbsent: true });
   return outcome === 'stored';
 }
@@ -59,7 +52,7 @@ export async function removeUnfinished(
 ): Promise<void> {
   const { store } = repository;
   const claim = claimKey(name);
-  if ((await claimant(repository, name, { signal })) !== runId) return;
+  if ((await readClaim(repository, name, { signal }))?.run !== runId) return;
   if (sentinelTried) await store.remove(sentinelKey(name), { signal });
   else if ((await store.stat(sentinelKey(name), { signal })) !== undefined) return;
   const keys: string[] = [];
@@ -70,15 +63,4 @@ export async function removeUnfinished(
     store.remove(key, { signal: both }),
   );
   await store.remove(claim, { signal });
-}
-
-/** Id of the run that holds a name, `undefined` if none does. */
-async function claimant(
-  repository: Repository,
-  name: string,
-  { signal }: RunOptions,
-): Promise<string | undefined> {
-  const key = claimKey(name);
-  const record = await readRecord(repository, key, { signal });
-  return record === undefined ? undefined : optionalString(asObject(record, key), 'run', key);
 }

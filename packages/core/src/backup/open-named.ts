@@ -4,6 +4,7 @@ import { formatSegment, segmentNumberAt } from '../kernel/wal-file.ts';
 import type { BackupServer } from '../ports/backup-server.ts';
 import type { BackupSource, OpenBackup } from '../ports/backup-source.ts';
 import type { Report } from '../ports/report.ts';
+import type { Claimant, ProcessMark } from '../repository/claim-record.ts';
 import type { Repository } from '../repository/repository.ts';
 import { claimName, removeUnfinished } from './claim.ts';
 
@@ -16,6 +17,7 @@ export interface NamedBackup extends AsyncDisposable {
 interface NamedRequest {
   readonly runId: string;
   readonly hostname: string;
+  readonly process?: ProcessMark | undefined;
   readonly label: string;
   readonly checkpoint: 'fast' | 'spread';
   readonly verifyChecksums: boolean;
@@ -50,8 +52,8 @@ export async function openNamed(
       const { segmentBytes } = server.identity;
       const number = segmentNumberAt(startLsn, segmentBytes);
       const name = fullBackupName(formatSegment({ timeline, number }, segmentBytes)).text;
-      const run = { id: request.runId, host: request.hostname };
-      held = await claim(repository, name, { run, signal });
+      const { runId: run, hostname: host, process } = request;
+      held = await claim(repository, name, { claimant: { run, host, process }, signal });
       if (held) return { name, backup, [Symbol.asyncDispose]: () => backup[Symbol.asyncDispose]() };
       report({ kind: 'info', text: `${name} is taken already` });
       if (attempt === ATTEMPTS || server.identity.inRecovery) throw taken(name, server);
@@ -65,12 +67,12 @@ export async function openNamed(
 async function claim(
   repository: Repository,
   name: string,
-  { run, signal }: { readonly run: { id: string; host: string }; readonly signal: AbortSignal },
+  { claimant, signal }: { readonly claimant: Claimant; readonly signal: AbortSignal },
 ): Promise<boolean> {
   try {
-    return await claimName(repository, name, run, { signal });
+    return await claimName(repository, name, claimant, { signal });
   } catch (error) {
-    const unfinished = { name, runId: run.id, sentinelTried: false };
+    const unfinished = { name, runId: claimant.run, sentinelTried: false };
     const own = { signal: AbortSignal.timeout(TAKE_BACK_MS) };
     await removeUnfinished(repository, unfinished, own).catch(() => undefined);
     throw error;

@@ -7,6 +7,7 @@ import type { BackupSource } from '../ports/backup-source.ts';
 import type { Lanes } from '../ports/lanes.ts';
 import type { Report } from '../ports/report.ts';
 import { fileList } from '../repository/file-list.ts';
+import type { ProcessMark } from '../repository/claim-record.ts';
 import { requireIdentity } from '../repository/identity.ts';
 import { sentinelKey } from '../repository/layout.ts';
 import type { Repository } from '../repository/repository.ts';
@@ -32,6 +33,8 @@ export interface PushRequest {
   /** Names this run in the claim and the side record; unique. */
   readonly runId: string;
   readonly hostname: string;
+  /** Lets others find out whether this run still goes on. */
+  readonly process?: ProcessMark | undefined;
   readonly toolVersion: string;
   readonly label: string;
   readonly checkpoint: 'fast' | 'spread';

@@ -3,6 +3,7 @@ import { isTsbkError } from '../kernel/errors.ts';
 import { readCatalog } from '../repository/catalog.ts';
 import { hasObjects } from '../repository/identity.ts';
 import { BACKUPS_FOLDER, sentinelKey } from '../repository/layout.ts';
+import { unfinishedUploads } from '../repository/unfinished-uploads.ts';
 import { extensionOf, openObject } from '../repository/read-object.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
 import { createObject } from '../repository/write-object.ts';
@@ -47,7 +48,8 @@ export async function checkRepository(
     );
     const isEmpty = backups.length === 0 && !(await hasObjects(repository, { signal }));
     const unfinished = await unfinishedBackups(repository, { signal });
-    return [count, ...(isEmpty ? [emptiness(url)] : []), ...bad, ...unfinished];
+    const stale = await staleUploads(repository, { signal });
+    return [count, ...(isEmpty ? [emptiness(url)] : []), ...bad, ...unfinished, ...stale];
   });
   if (!readable) return findings;
   const written = await step(() => roundTrip(repository, { signal }));
@@ -75,11 +77,38 @@ async function unfinishedBackups(
       warning(
         'repository',
         `${name} is no complete backup: it is being made, or a run was killed`,
-        `If no backup-push is running, remove the folder ${BACKUPS_FOLDER}${name}/ from the repository.`,
+        '`tsbk st claims` tells whose it is; with --remove it takes away what killed runs left.',
       ),
     );
   }
   return findings;
+}
+
+/** A part of a backup is uploaded in minutes. */
+const STALE_MS = 86_400_000;
+
+async function staleUploads(repository: Repository, { signal }: RunOptions): Promise<Finding[]> {
+  let count = 0;
+  let example = '';
+  try {
+    for await (const { key } of unfinishedUploads(repository, { olderThanMs: STALE_MS, signal })) {
+      count += 1;
+      example = key;
+    }
+  } catch (error) {
+    // Nothing else needs this right, and not every service has the request.
+    if (!isTsbkError(error)) throw error;
+    const fix = error.hint ?? 'Allow s3:ListBucketMultipartUploads, or have the bucket abort them.';
+    return [warning('repository', `unfinished uploads cannot be seen: ${error.message}`, fix)];
+  }
+  if (count === 0) return [];
+  return [
+    warning(
+      'repository',
+      `${count} unfinished ${count === 1 ? 'upload is' : 'uploads are'} older than a day (${example}) and cost space`,
+      'tsbk st uploads --remove',
+    ),
+  ];
 }
 
 async function roundTrip(repository: Repository, { signal }: RunOptions): Promise<Finding[]> {

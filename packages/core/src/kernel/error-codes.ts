@@ -79,6 +79,16 @@ export const ERROR_CODES = {
     retry: false,
     doc: 'An object that must not exist yet exists.',
   },
+  'object-guarded': {
+    exit: 'failure',
+    retry: false,
+    doc: 'What was to be removed may belong to a backup or to WAL. Nothing was removed. `--plan` shows what would be, `--force` says that it is meant.',
+  },
+  'download-failed': {
+    exit: 'failure',
+    retry: false,
+    doc: 'A file that `tsbk st get` was to write exists, or cannot be written.',
+  },
   'object-missing': {
     exit: 'failure',
     retry: false,

@@ -83,6 +83,15 @@ export function walDigestKey(name: string, codecName: string): string {
   return `${WAL_FOLDER}${name}.${codecName}.sha256`;
 }
 
+/** Whether an object is a record that lies in the repository as it is, also where others are encrypted. */
+export function isPlainRecord(key: string): boolean {
+  if (key === IDENTITY_KEY || (key.startsWith(WAL_FOLDER) && key.endsWith('.sha256'))) return true;
+  if (backupOfSentinelKey(key) !== undefined) return true;
+  const [, backup, record] = /^basebackups_005\/([^/]+)\/([^/]+)$/.exec(key) ?? [];
+  if (backup === undefined || record === undefined) return false;
+  return [metadataKey(backup), filesMetadataKey(backup), claimKey(backup)].includes(key);
+}
+
 /** Appends a codec's extension as WAL-G ≥ 3.0.9 does: nothing for `none`. */
 export function withExtension(base: string, extension: string): string {
   return extension === '' ? base : `${base}.${extension}`;

@@ -10,6 +10,7 @@ export const CONFIGURED_COMMANDS = [
   'archive-push',
   'archive-get',
   'check',
+  'st',
 ] as const;
 
 export type ConfiguredCommand = (typeof CONFIGURED_COMMANDS)[number];

@@ -26,7 +26,7 @@ export const STORAGE_SETTINGS = {
     env: ['TSBK_UPLOAD_CONCURRENCY', 'WALG_UPLOAD_CONCURRENCY'],
     kind: integer(1, 1000),
     default: 16,
-    commands: ['backup-push', 'archive-push', 'check'],
+    commands: ['backup-push', 'archive-push', 'check', 'st'],
     doc: 'Upload requests under way at the same time, over all lanes together.',
   }),
   downloadConcurrency: setting({
@@ -39,7 +39,7 @@ export const STORAGE_SETTINGS = {
   networkRateBytes: setting({
     env: ['TSBK_NETWORK_RATE_LIMIT', 'WALG_NETWORK_RATE_LIMIT'],
     kind: size(1),
-    commands: ['backup-push', 'backup-fetch'],
+    commands: ['backup-push', 'backup-fetch', 'st'],
     doc: 'Bytes a second to or from the object store, over all lanes together. Unset: no limit.',
   }),
   requestTimeoutMs: setting({
@@ -53,14 +53,14 @@ export const STORAGE_SETTINGS = {
     env: ['TSBK_RETRY_BUDGET'],
     kind: durationOrNoLimit(0),
     default: 120_000,
-    commands: ['backup-push', 'backup-fetch', 'backup-list', 'backup-show', 'check'],
+    commands: ['backup-push', 'backup-fetch', 'backup-list', 'backup-show', 'check', 'st'],
     doc: 'How long one request to the object store is tried again before its error counts.',
   }),
   turbo: setting({
     env: ['TSBK_TURBO'],
     kind: boolean,
     default: false,
-    commands: ['backup-push', 'backup-fetch'],
+    commands: ['backup-push', 'backup-fetch', 'st'],
     doc: 'Leave the rate limits of the configuration aside for this run.',
   }),
 };
