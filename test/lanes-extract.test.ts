@@ -13,6 +13,7 @@ import { loadSettings } from '@tsbk/core/settings/load';
 import { sampleBytes } from '@tsbk/core/stream/sample-bytes';
 import { sourceOf } from '@tsbk/core/stream/source';
 import { fakeTar, type FakeMember } from './support/fake-repository.ts';
+import { writeThrough } from './support/write-through.ts';
 import { tempDirectory } from './support/temp-directory.ts';
 
 const { signal } = new AbortController();
@@ -45,7 +46,11 @@ async function openSite(env: Readonly<Record<string, string>>): Promise<Site> {
     root,
     store: async (name, members) => {
       const source = sourceOf(fakeTar(members));
-      const { key, ...record }: Receipt = await lanes.write({ key: name, source }, { signal });
+      const { key, ...record }: Receipt = await writeThrough(
+        lanes,
+        { key: name, source },
+        { signal },
+      );
       return {
         tar: { key, extension: repository.writeCodec.extension, record },
         place: { root, tablespaces: new Map(), fsync: true },

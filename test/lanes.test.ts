@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { openLanes, type OpenedLanes } from '@tsbk/core/engine/open-lanes';
 import { openRepository, type OpenedRepository } from '@tsbk/core/engine/open-repository';
 import { isTsbkError, TsbkError } from '@tsbk/core/kernel/errors';
-import { LaneThread, SLAB_BYTES, SLABS } from '@tsbk/core/lanes/thread';
+import { SlabWriter } from '@tsbk/core/lanes/slab-writer';
+import { LaneThread, SLAB_BYTES, SLABS, type LaneRun } from '@tsbk/core/lanes/thread';
 import type { ByteSource } from '@tsbk/core/ports/bytes';
 import type { ReportEvent } from '@tsbk/core/ports/report';
 import { openObject } from '@tsbk/core/repository/read-object';
@@ -13,6 +14,7 @@ import { collect } from '@tsbk/core/stream/collect';
 import { sampleBytes } from '@tsbk/core/stream/sample-bytes';
 import { chunked } from '@tsbk/core/stream/chunked';
 import { sourceOf } from '@tsbk/core/stream/source';
+import { sendAll, writeThrough } from './support/write-through.ts';
 import { tempDirectory } from './support/temp-directory.ts';
 
 const { signal } = new AbortController();
@@ -107,7 +109,7 @@ for (const { lanes, codec, key } of WAYS) {
       }));
       const receipts = await Promise.all(
         given.map(({ key: name, bytes }) =>
-          site.lanes.write({ key: name, source: chunked(bytes, [50_000]) }, { signal }),
+          writeThrough(site.lanes, { key: name, source: chunked(bytes, [50_000]) }, { signal }),
         ),
       );
       for (const [index, { bytes }] of given.entries()) {
@@ -125,12 +127,13 @@ for (const { lanes, codec, key } of WAYS) {
       const failure = new TypeError('the source broke');
       const { source } = watched(4 * MIB, failure);
       await assert.rejects(
-        site.lanes.write({ key: 'a', source }, { signal }),
+        writeThrough(site.lanes, { key: 'a', source }, { signal }),
         (error) => error === failure,
       );
       assert.deepEqual(await site.keys(), []);
       // The lane is as good as before.
-      const { key: stored } = await site.lanes.write(
+      const { key: stored } = await writeThrough(
+        site.lanes,
         { key: 'b', source: sourceOf(Buffer.from('b')) },
         { signal },
       );
@@ -141,7 +144,7 @@ for (const { lanes, codec, key } of WAYS) {
       await using site = await openSite(env);
       const stop = new AbortController();
       const { source, state } = watched(Number.MAX_SAFE_INTEGER);
-      const written = site.lanes.write({ key: 'a', source }, { signal: stop.signal });
+      const written = writeThrough(site.lanes, { key: 'a', source }, { signal: stop.signal });
       await until(() => state.pulled > 8 * MIB);
       const reason = new TsbkError('interrupted', 'enough');
       stop.abort(reason);
@@ -152,9 +155,13 @@ for (const { lanes, codec, key } of WAYS) {
 
     it('never replace an object', async () => {
       await using site = await openSite(env);
-      await site.lanes.write({ key: 'a', source: sourceOf(Buffer.from('first')) }, { signal });
+      await writeThrough(
+        site.lanes,
+        { key: 'a', source: sourceOf(Buffer.from('first')) },
+        { signal },
+      );
       await assert.rejects(
-        site.lanes.write({ key: 'a', source: sourceOf(Buffer.from('second')) }, { signal }),
+        writeThrough(site.lanes, { key: 'a', source: sourceOf(Buffer.from('second')) }, { signal }),
         (error) => isTsbkError(error, 'object-exists') && error.hint !== undefined,
       );
     });
@@ -168,7 +175,7 @@ for (const { lanes, codec, key } of WAYS) {
       const stop = new AbortController();
       const { source, state } = watched(Number.MAX_SAFE_INTEGER);
       const key = 'a';
-      const written = site.lanes.write({ key, source }, { signal: stop.signal });
+      const written = writeThrough(site.lanes, { key, source }, { signal: stop.signal });
       let before = -1;
       for (; before !== state.pulled; await sleep(300)) before = state.pulled;
       // The compressor and the first part of the upload hold some, too.
@@ -183,7 +190,7 @@ for (const { lanes, codec, key } of WAYS) {
 it('a lane tells of what it tries again', async () => {
   await using site = await openSite({ TSBK_LANES: '1', TSBK_FAILPOINT: 'put:1:throw' });
   const source = sourceOf(Buffer.from('x'));
-  await assert.rejects(site.lanes.write({ key: 'a', source }, { signal }), (error) =>
+  await assert.rejects(writeThrough(site.lanes, { key: 'a', source }, { signal }), (error) =>
     isTsbkError(error, 'store-failed'),
   );
 });
@@ -195,13 +202,23 @@ describe('a thread', () => {
     return { thread, [Symbol.asyncDispose]: () => thread.close() };
   };
   const run = { input: undefined, signal };
+  /** Has the thread do a task with the source's bytes. */
+  const send = (
+    thread: LaneThread,
+    task: Pick<LaneRun, 'task' | 'onBatch'>,
+    source: ByteSource,
+  ): Promise<unknown> => {
+    const begin = async (writer: SlabWriter<unknown>): Promise<unknown> =>
+      await thread.run({ ...run, ...task, writer });
+    return sendAll(new SlabWriter(begin, () => undefined), source);
+  };
 
   for (const task of ['exit', 'crash']) {
     it(`that ends by ${task} is an error, then and later`, async () => {
       await using opened = open();
       const { source } = watched(Number.MAX_SAFE_INTEGER);
       const lost = (error: unknown): boolean => isTsbkError(error, 'lane-lost');
-      await assert.rejects(opened.thread.run({ ...run, task, source }), lost);
+      await assert.rejects(send(opened.thread, { task }, source), lost);
       assert.equal(opened.thread.isAlive, false);
       await assert.rejects(opened.thread.run({ ...run, task: 'count' }), lost);
     });
@@ -223,12 +240,8 @@ describe('a thread', () => {
     await using opened = open();
     const { source } = watched(8 * MIB);
     const seen: unknown[] = [];
-    const counted = await opened.thread.run({
-      ...run,
-      task: 'count',
-      source,
-      onBatch: (batch) => void seen.push(batch),
-    });
+    const onBatch = (batch: unknown): void => void seen.push(batch);
+    const counted = await send(opened.thread, { task: 'count', onBatch }, source);
     assert.equal(counted, 8 * MIB);
     assert.deepEqual(
       seen,
@@ -244,7 +257,7 @@ describe('a thread', () => {
       throw failure;
     };
     await assert.rejects(
-      opened.thread.run({ ...run, task: 'count', source, onBatch }),
+      send(opened.thread, { task: 'count', onBatch }, source),
       (error) => error === failure,
     );
   });

@@ -44,7 +44,6 @@ interface CopyInputs {
 
 interface CopyOptions {
   readonly partBytesMax: number;
-  readonly bufferBytes: number;
   readonly signal: AbortSignal;
   readonly report: Report;
 }

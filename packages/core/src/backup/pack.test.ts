@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { readTar } from '../format/tar/read.ts';
 import { toInstant } from '../kernel/instant.ts';
 import type { SourceMember } from '../ports/backup-source.ts';
-import type { LaneTask } from '../ports/lanes.ts';
+import type { LaneWriter } from '../ports/lanes.ts';
 import { collect } from '../stream/collect.ts';
 import { sourceOf } from '../stream/source.ts';
 import { openSpool } from '../stream/spool.ts';
@@ -23,11 +23,22 @@ function keepingLanes(
   return {
     tars,
     width,
-    write: async ({ key, source }: LaneTask) => {
-      const bytes = await collect(source, { maxBytes: 1 << 30, what: key });
-      tars.set(key, bytes);
-      const content = { bytes: bytes.length, sha256: '' };
-      return { key: `${key}.none`, plain: content, stored: content };
+    open: (key) => {
+      const chunks: Uint8Array[] = [];
+      return {
+        waiting: () => 0,
+        write: (chunk) => {
+          chunks.push(Uint8Array.from(chunk));
+          return Promise.resolve();
+        },
+        end: () => {
+          const bytes = Buffer.concat(chunks);
+          tars.set(key, bytes);
+          const content = { bytes: bytes.length, sha256: '' };
+          return Promise.resolve({ key: `${key}.none`, plain: content, stored: content });
+        },
+        fail: () => Promise.resolve(),
+      };
     },
   };
 }
@@ -61,7 +72,6 @@ test('a packer puts every member whole into exactly one part, whatever width and
         lanes,
         list,
         partBytesMax: 6000,
-        bufferBytes: 1000,
         signal: open,
       });
       for (const [index, size] of bytes.entries()) {
@@ -94,55 +104,50 @@ test('a packer puts every member whole into exactly one part, whatever width and
   );
 });
 
-test('a packer whose lane fails throws the lane’s reason and leaves nothing under way', async () => {
-  let ended = 0;
-  const lanes: PackOptions['lanes'] = {
-    width: 2,
-    write: async ({ source, key }) => {
-      try {
-        for await (const _ of source) if (key.includes('001')) throw new Error('store is full');
-      } finally {
-        ended += 1;
-      }
-      throw new Error('not reached in time');
+/** A writer whose every call is noted and does what it is told. */
+function notingWriter(calls: string[], write: () => Promise<void>): LaneWriter {
+  return {
+    waiting: () => 0,
+    write,
+    end: () => {
+      calls.push('end');
+      return new Promise(() => {});
+    },
+    fail: (error) => {
+      calls.push(`fail: ${String(error)}`);
+      return Promise.resolve();
     },
   };
-  const pack = packer({
-    backup: 'b',
-    lanes,
-    list,
-    partBytesMax: 100,
-    bufferBytes: 10,
-    signal: open,
-  });
+}
+
+test('a packer whose lane fails throws the lane’s reason and gives up the others', async () => {
+  const calls: string[] = [];
+  const lanes: PackOptions['lanes'] = {
+    width: 2,
+    open: (key) =>
+      notingWriter(calls, () =>
+        key.includes('001') ? Promise.reject(new Error('store is full')) : Promise.resolve(),
+      ),
+  };
+  const pack = packer({ backup: 'b', lanes, list, partBytesMax: 100, signal: open });
   const work = async (): Promise<void> => {
     for (let i = 0; i < 50; i += 1) await pack.add(file(`f${i}`, 50), sourceOf(Buffer.alloc(50)));
     await pack.finish();
   };
   await assert.rejects(work(), /store is full/);
   await pack.fail(new Error('giving up'));
-  assert.ok(ended >= 1);
+  assert.ok(calls.length > 0);
+  assert.ok(calls.every((call) => call === 'fail: Error: giving up'));
 });
 
-test('a packer does not mistake its own failure for the end of a part', async () => {
-  const finished: string[] = [];
+test('a packer that is given up ends no part as if it were whole', async () => {
+  const calls: string[] = [];
   const lanes: PackOptions['lanes'] = {
     width: 1,
-    write: async ({ key, source }) => {
-      for await (const _ of source);
-      finished.push(key);
-      throw new Error('unreachable');
-    },
+    open: () => notingWriter(calls, () => Promise.resolve()),
   };
-  const pack = packer({
-    backup: 'b',
-    lanes,
-    list,
-    partBytesMax: 100,
-    bufferBytes: 1000,
-    signal: open,
-  });
+  const pack = packer({ backup: 'b', lanes, list, partBytesMax: 100, signal: open });
   await pack.add(file('a', 3), sourceOf(Buffer.alloc(3)));
   await pack.fail(new Error('the server went away'));
-  assert.deepEqual(finished, []);
+  assert.deepEqual(calls, ['fail: Error: the server went away']);
 });

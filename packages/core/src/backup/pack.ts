@@ -1,10 +1,9 @@
 import type { SourceMember } from '../ports/backup-source.ts';
 import type { ByteSource } from '../ports/bytes.ts';
-import type { Lanes, Receipt } from '../ports/lanes.ts';
+import type { Lanes, LaneWriter, Receipt } from '../ports/lanes.ts';
 import { encodeHeader, endOfArchive, padding } from '../format/tar/write.ts';
 import type { FileList, TarNames } from '../repository/file-list.ts';
 import { partitionsFolder, partName } from '../repository/layout.ts';
-import { channel, type Channel } from '../stream/channel.ts';
 import { tarHeaderOf, tarNameOf } from './canonical.ts';
 
 /** One finished tar of the backup. */
@@ -25,20 +24,17 @@ export interface Packer {
 
 export interface PackOptions {
   readonly backup: string;
-  readonly lanes: Pick<Lanes, 'width' | 'write'>;
+  readonly lanes: Pick<Lanes, 'width' | 'open'>;
   /** Where the names of each part are listed. */
   readonly list: Pick<FileList, 'tar'>;
   /** A part is closed before the member that would make its payload exceed this. */
   readonly partBytesMax: number;
-  /** Raw bytes that may wait in front of one lane. */
-  readonly bufferBytes: number;
   readonly signal: AbortSignal;
 }
 
 interface OpenPart {
   readonly names: TarNames;
-  readonly pipe: Channel;
-  readonly done: Promise<PackedPart>;
+  readonly writer: LaneWriter;
   payloadBytes: number;
 }
 
@@ -54,11 +50,14 @@ export function packer(options: PackOptions): Packer {
   let parts = 0;
 
   const close = async (part: OpenPart): Promise<void> => {
+    const { names, writer } = part;
+    await names.end();
+    await writer.write(endOfArchive());
     open.splice(open.indexOf(part), 1);
-    closed.push(part.done);
-    await part.names.end();
-    await write(part, endOfArchive());
-    part.pipe.end();
+    const done = writer.end().then((receipt) => ({ receipt, names }));
+    // `finish` hears of it; until then it is nobody's.
+    done.catch(() => undefined);
+    closed.push(done);
   };
   const partFor = async (bytes: number): Promise<OpenPart> => {
     const fitting = open.filter(
@@ -80,10 +79,10 @@ export function packer(options: PackOptions): Packer {
       const part = await partFor(member.bytes);
       await part.names.add(tarNameOf(member));
       part.payloadBytes += member.bytes;
-      await write(part, encodeHeader(tarHeaderOf(member)));
-      for await (const chunk of body) await write(part, chunk);
+      await part.writer.write(encodeHeader(tarHeaderOf(member)));
+      for await (const chunk of body) await part.writer.write(chunk);
       const pad = padding(member.bytes);
-      if (pad.length > 0) await write(part, pad);
+      if (pad.length > 0) await part.writer.write(pad);
     },
     finish: async () => {
       // Closing takes a part out of the list.
@@ -91,35 +90,16 @@ export function packer(options: PackOptions): Packer {
       return await Promise.all(closed);
     },
     fail: async (error) => {
-      for (const part of open) part.pipe.fail(error);
-      await Promise.allSettled([...closed, ...open.map((part) => part.done)]);
+      await Promise.allSettled([...closed, ...open.map(({ writer }) => writer.fail(error))]);
     },
   };
 }
 
-/** A lane that has failed leaves its channel first and says why a moment later: that is awaited. */
-async function write(part: OpenPart, chunk: Uint8Array): Promise<void> {
-  try {
-    await part.pipe.write(chunk);
-  } catch (error) {
-    await part.done;
-    throw error;
-  }
-}
-
 function byWaiting(a: OpenPart, b: OpenPart): number {
-  return a.pipe.buffered() - b.pipe.buffered();
+  return a.writer.waiting() - b.writer.waiting();
 }
 
-function openPart(options: PackOptions, number: number): OpenPart {
-  const { backup, lanes, list, bufferBytes, signal } = options;
-  const names = list.tar();
-  const pipe = channel(bufferBytes, signal);
+function openPart({ backup, lanes, list, signal }: PackOptions, number: number): OpenPart {
   const key = `${partitionsFolder(backup)}${partName(number)}`;
-  const done = lanes
-    .write({ key, source: pipe.source }, { signal })
-    .then((receipt) => ({ receipt, names }));
-  // A lane that fails makes the next `write` reject, which then asks for the reason.
-  done.catch((error: unknown) => pipe.fail(error));
-  return { names, pipe, done, payloadBytes: 0 };
+  return { names: list.tar(), writer: lanes.open(key, { signal }), payloadBytes: 0 };
 }

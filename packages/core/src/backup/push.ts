@@ -63,8 +63,6 @@ export interface PushResult {
   readonly finishTime: Instant;
 }
 
-/** Raw bytes that may wait in front of one lane. */
-const LANE_BUFFER_BYTES = 8 * 1024 * 1024;
 /** How long the clean-up of a failed run may take. */
 const CLEANUP_MS = 60_000;
 
@@ -126,7 +124,7 @@ async function run(
   report({ kind: 'phase', phase: 'copy', text: `copying ${name} from ${formatLsn(startLsn)}` });
   const copied = await copyMembers(
     { repository, lanes, backup, list, name, dataDirectoryMode: identity.dataDirectoryMode },
-    { partBytesMax: request.partBytesMax, bufferBytes: LANE_BUFFER_BYTES, signal, report },
+    { partBytesMax: request.partBytesMax, signal, report },
   );
   const { stopLsn, timeline: stopTimeline } = await backup.end();
   if (stopTimeline !== timeline) throw timelineChanged(name, timeline, stopTimeline);

@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import { channelWriter } from './channel-writer.ts';
 import { writeFiles } from '../backup/write-files.ts';
 import type { Lanes } from '../ports/lanes.ts';
 import type { Repository } from '../repository/repository.ts';
@@ -19,7 +20,11 @@ export function inlineLanes(
   const limit = pLimit(width);
   return {
     width,
-    write: (task, { signal }) => limit(() => createPart(repository, task, { signal })),
+    open: (key, { signal }) =>
+      channelWriter(
+        (source) => limit(() => createPart(repository, { key, source }, { signal })),
+        signal,
+      ),
     extract: (task, options) => limit(() => extractTar(repository, task, options)),
     writeFiles: (task, options) =>
       limit(() => writeFiles(repository, task, { ...options, pace: disk })),

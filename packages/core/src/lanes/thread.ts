@@ -1,13 +1,12 @@
 import { Worker } from 'node:worker_threads';
 import { TsbkError } from '../kernel/errors.ts';
-import type { ByteSource } from '../ports/bytes.ts';
 import type { Report } from '../ports/report.ts';
 import { fromPortable, toPortable, type LaneOrder, type LaneWord, type Slabs } from './messages.ts';
-import { SlabFeed } from './slab-feed.ts';
+import type { SlabWriter } from './slab-writer.ts';
 
 /** How many raw bytes may wait in front of one lane: `SLABS` of these. */
 export const SLAB_BYTES = 512 * 1024;
-export const SLABS = 4;
+export const SLABS = 8;
 
 /** Longer than a lane needs to abort its upload (`repository/put-stream`), then it is ended. */
 const STOP_MS = 15_000;
@@ -31,13 +30,14 @@ export interface LaneRun {
   readonly task: string;
   readonly input: unknown;
   readonly signal: AbortSignal;
-  /** Raw bytes for the task. */
-  readonly source?: ByteSource;
+  /** Gives the task its raw bytes. */
+  readonly writer?: Pick<SlabWriter, 'attach' | 'credit' | 'detach'>;
   /** Hears what the task tells before its end, in order. What it throws ends the task. */
   readonly onBatch?: (batch: unknown) => void;
 }
 
 interface Current {
+  readonly writer: LaneRun['writer'];
   readonly onBatch: (batch: unknown) => void;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -46,20 +46,19 @@ interface Current {
 /** One worker thread, seen from the calling one. It works at one task at a time. */
 export class LaneThread {
   readonly #worker: Worker;
-  readonly #feed: SlabFeed;
+  readonly #slabs: Slabs;
   readonly #report: Report;
   readonly #exited: Promise<void>;
   #current: Current | undefined;
   #death: Error | undefined;
 
   constructor({ entry, setup, report }: LaneThreadOptions) {
-    const slabs: Slabs = Array.from({ length: SLABS }, () => new SharedArrayBuffer(SLAB_BYTES));
+    this.#slabs = Array.from({ length: SLABS }, () => new SharedArrayBuffer(SLAB_BYTES));
     this.#worker = new Worker(entry, {
-      workerData: { setup, slabs },
+      workerData: { setup, slabs: this.#slabs },
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
     });
     this.#report = report;
-    this.#feed = new SlabFeed(slabs, (order) => this.#post(order));
     this.#worker.on('message', (word: LaneWord) => this.#hear(word));
     this.#worker.on('error', (error) => this.#died(error));
     this.#exited = new Promise((resolve) => {
@@ -76,18 +75,17 @@ export class LaneThread {
   }
 
   /**
-   * Has the lane do a task and gives its result. After an abort, or a failure of the source, it
+   * Has the lane do a task and gives its result. After an abort, or when a batch is refused, it
    * rejects with that reason once the lane has cleaned up. Throws `lane-lost` if the thread ends.
    */
   async run(run: LaneRun): Promise<unknown> {
     run.signal.throwIfAborted();
     if (this.#death !== undefined) throw this.#death;
-    const over = new AbortController();
     let stopped: { readonly reason: unknown } | undefined;
     let refused: { readonly error: unknown } | undefined;
     let deadline: NodeJS.Timeout | undefined;
     const stop = (reason: unknown): void => {
-      if (stopped !== undefined || over.signal.aborted) return;
+      if (stopped !== undefined) return;
       stopped = { reason };
       this.#post({ kind: 'stop', error: toPortable(reason) });
       deadline = setTimeout(() => void this.#worker.terminate(), STOP_MS);
@@ -102,13 +100,12 @@ export class LaneThread {
       }
     };
     run.signal.addEventListener('abort', onAbort, { once: true });
-    this.#feed.reset();
     try {
       const result = new Promise((resolve, reject) => {
-        this.#current = { onBatch, resolve, reject };
+        this.#current = { writer: run.writer, onBatch, resolve, reject };
       });
       this.#post({ kind: 'start', task: run.task, input: run.input });
-      if (run.source !== undefined) this.#feed.send(run.source, over.signal).catch(stop);
+      run.writer?.attach(this.#slabs, (order) => this.#post(order));
       const done = await result;
       // The lane may have been done before it heard that its last batch was refused.
       if (refused !== undefined) throw refused.error;
@@ -119,7 +116,7 @@ export class LaneThread {
       clearTimeout(deadline);
       run.signal.removeEventListener('abort', onAbort);
       this.#current = undefined;
-      over.abort();
+      run.writer?.detach();
     }
   }
 
@@ -139,7 +136,7 @@ export class LaneThread {
   #hear(word: LaneWord): void {
     switch (word.kind) {
       case 'credit':
-        this.#feed.credit(word.slab);
+        this.#current?.writer?.credit(word.slab);
         break;
       case 'batch':
         this.#current?.onBatch(word.batch);

@@ -2,6 +2,7 @@ import pLimit from 'p-limit';
 import type { FilesBatch } from '../ports/files.ts';
 import type { ExtractBatch, ExtractReceipt } from '../ports/extract.ts';
 import type { Lanes, Receipt } from '../ports/lanes.ts';
+import { SlabWriter } from './slab-writer.ts';
 import { LaneThread, type LaneRun, type LaneThreadOptions } from './thread.ts';
 
 /**
@@ -33,9 +34,16 @@ export function threadLanes(options: LaneThreadOptions & { readonly width: numbe
 
   return {
     width: options.width,
-    write: async ({ key, source }, { signal }) =>
-      // What the worker's entry gives back for this task.
-      (await run({ task: 'write', input: { key }, source, signal })) as Receipt,
+    open: (key, { signal }) => {
+      const stop = new AbortController();
+      const either = AbortSignal.any([signal, stop.signal]);
+      return new SlabWriter(
+        async (writer) =>
+          // What the worker's entry gives back for this task.
+          (await run({ task: 'write', input: { key }, writer, signal: either })) as Receipt,
+        (error) => stop.abort(error),
+      );
+    },
     extract: async (task, { signal, onBatch }) =>
       // And for this one.
       (await run({

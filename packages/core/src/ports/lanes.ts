@@ -1,12 +1,22 @@
-import type { ByteSource } from './bytes.ts';
 import type { ExtractOptions, ExtractReceipt, ExtractTask } from './extract.ts';
 import type { FilesOptions, FilesTask } from './files.ts';
 
-/** One object to write: raw bytes in, a stored object out. */
-export interface LaneTask {
-  /** Key without the codec's extension, which the lane appends. */
-  readonly key: string;
-  readonly source: ByteSource;
+/**
+ * An object that a lane makes of raw bytes from the calling thread. Exactly one of `end` and `fail`
+ * must end it.
+ */
+export interface LaneWriter {
+  /** How much the lane has been given and not got to: larger is more. */
+  waiting(): number;
+  /**
+   * Takes bytes and resolves when more may come; from then on they may be changed. Rejects with
+   * whatever has ended the object.
+   */
+  write(chunk: Uint8Array): Promise<void>;
+  /** There are no more bytes. Resolves when the object is stored. */
+  end(): Promise<Receipt>;
+  /** Gives the object up. Resolves when nothing of it is under way or left; never rejects. */
+  fail(error: unknown): Promise<void>;
 }
 
 /** What is left of an object once it is stored. */
@@ -39,7 +49,8 @@ export type PlainId = Pick<ContentId, 'bytes'> & Partial<ContentId>;
  */
 export interface Lanes {
   readonly width: number;
-  write(task: LaneTask, options: { readonly signal: AbortSignal }): Promise<Receipt>;
+  /** Begins an object. `key` comes without the codec's extension, which the lane appends. */
+  open(key: string, options: { readonly signal: AbortSignal }): LaneWriter;
   /**
    * Puts the members of one stored tar in their places, checked against its record. It removes
    * nothing when it fails: whoever claimed the directory does.
