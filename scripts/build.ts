@@ -61,8 +61,16 @@ async function bundle(folder: string, command: string): Promise<void> {
     target: 'node20',
     sourcemap: 'linked',
     // Native addons cannot be bundled; `lz4-napi` and `sodium-native` are dependencies of each
-    // command's package, and `pg-native` and `pg-cloudflare` are never loaded.
-    external: ['@node-rs/crc32', 'lz4-napi', 'sodium-native', 'pg-native', 'pg-cloudflare'],
+    // command's package, and `pg-native` and `pg-cloudflare` are never loaded. `openpgp` stays outside
+    // for its licence: who installs tsbk can put another version in its place.
+    external: [
+      '@node-rs/crc32',
+      'openpgp',
+      'lz4-napi',
+      'sodium-native',
+      'pg-native',
+      'pg-cloudflare',
+    ],
     banner: { js: BANNER },
     define: { __TSBK_VERSION__: JSON.stringify(version()) },
     logLevel: 'warning',

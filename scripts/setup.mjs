@@ -32,6 +32,7 @@ const TOOLS = [
   { program: 'zstd', debian: 'zstd' },
   { program: 'brotli', debian: 'brotli' },
   { program: 'xz', debian: 'xz-utils' },
+  { program: 'gpg', debian: 'gnupg' },
   { program: 'openssl', debian: 'openssl' },
   { program: 'pg_verifybackup', debian: 'postgresql-client-15', folder: '/usr/lib/postgresql' },
   { program: 'pg_amcheck', debian: 'postgresql-client-15', folder: '/usr/lib/postgresql' },

@@ -41,7 +41,11 @@ describe('tsbk-archive-get hands over nothing but the archived content:', () => 
       const whole = readFileSync(object);
       const expected = segmentContent(SEGMENT);
       const settings = await loadRunSettings({ env, flags: {}, command: 'archive-get' });
-      await using opened = await openRepository(settings, { report: () => {}, retryBudgetMs: 0 });
+      await using opened = await openRepository(settings, {
+        signal: new AbortController().signal,
+        report: () => {},
+        retryBudgetMs: 0,
+      });
       const destination = join(serverFolder('fetched'), 'x');
       const { signal } = new AbortController();
       let refused = 0;

@@ -285,7 +285,7 @@ describe('tsbk-archive-push answers', { concurrency: 3 }, () => {
     answers(await push(['--no-such-option', path]), 2, /\[usage\]/);
     answers(await push([path], { ...at.env, WALG_COMPRESSION_METHOD: 'rot13' }), 2, /rot13/);
     answers(await push([path], {}), 2, /\[setting-missing\]/);
-    const sealed = { ...at.env, WALG_PGP_KEY_PATH: '/k' };
+    const sealed = { ...at.env, WALG_GPG_KEY_ID: 'k' };
     answers(await push([path], sealed), 2, /\[unsupported-setting\]/);
     assert.deepEqual(filesBelow(at.root), []);
   });

@@ -151,8 +151,8 @@ describe('a backup that cannot be', { concurrency: 3 }, () => {
   }
 
   it('because it would not be encrypted as asked says so', async () => {
-    const run = await push({ WALG_PGP_KEY_PATH: '/key' });
-    refused(run, 2, 'unsupported-setting', 'WALG_PGP_KEY_PATH');
+    const run = await push({ WALG_GPG_KEY_ID: 'key' });
+    refused(run, 2, 'unsupported-setting', 'WALG_GPG_KEY_ID');
   });
 
   for (const [args, ...parts] of [

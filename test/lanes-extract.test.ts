@@ -39,7 +39,10 @@ async function openSite(env: Readonly<Record<string, string>>): Promise<Site> {
     machine: { cores: 2 },
   });
   const report = (): void => {};
-  const repository = await openRepository(settings, { report });
+  const repository = await openRepository(settings, {
+    signal: new AbortController().signal,
+    report,
+  });
   const lanes = openLanes(settings, repository, { report });
   return {
     lanes,

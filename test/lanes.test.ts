@@ -39,7 +39,7 @@ async function openSite(env: Readonly<Record<string, string>>): Promise<Site> {
   });
   const events: ReportEvent[] = [];
   const report = (event: ReportEvent): void => void events.push(event);
-  const repository = await openRepository(settings, { report });
+  const repository = await openRepository(settings, { signal, report });
   const lanes = openLanes(settings, repository, { report });
   const keys = async (): Promise<string[]> => {
     const found: string[] = [];

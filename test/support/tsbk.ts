@@ -4,7 +4,7 @@
  * `archive_command` does, and the repository's files must belong to one user.
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { scratchPath, serverUser, stageForServerUser } from './postgres.ts';
 
@@ -48,15 +48,34 @@ function copyOfTree(): string {
     const to = join(copy, 'packages', name);
     mkdirSync(to, { recursive: true });
     for (const part of ['bin', 'dist']) execFileSync('cp', ['-a', join(from, part), to]);
-    const addon = join(from, 'node_modules/lz4-napi');
-    if (existsSync(addon)) {
-      // With its platform package, which lies beside it.
-      mkdirSync(join(to, 'node_modules'));
-      execFileSync('cp', ['-aL', `${dirname(realpathSync(addon))}/.`, join(to, 'node_modules')]);
-    }
   }
+  copyPackages(join(copy, 'node_modules'));
   execFileSync('chmod', ['-R', 'go+rX', copy]);
   return copy;
+}
+
+/** What is not in the bundles, once for all commands, each package with those it depends on. */
+function copyPackages(to: string): void {
+  mkdirSync(to);
+  const own = join(ROOT, 'packages/cli/node_modules');
+  const found = ['@node-rs/crc32', 'lz4-napi', 'openpgp', 'sodium-native']
+    .map((name) => join(own, name))
+    .filter((path) => existsSync(path));
+  // pnpm puts a package's dependencies beside it, as links to where they lie beside theirs.
+  const folders = new Set(found.map((path) => folderOf(path)));
+  for (const folder of folders) {
+    execFileSync('cp', ['-aL', '--no-clobber', `${folder}/.`, to]);
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      if (!entry.isSymbolicLink()) continue;
+      folders.add(folderOf(join(folder, entry.name)));
+    }
+  }
+}
+
+/** The `node_modules` in which a package really lies. */
+function folderOf(path: string): string {
+  const real = realpathSync(path);
+  return real.slice(0, real.lastIndexOf('/node_modules/') + '/node_modules'.length);
 }
 
 export interface TsbkRun {

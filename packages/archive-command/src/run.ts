@@ -47,6 +47,7 @@ async function push(run: PushRun, signal: AbortSignal): Promise<void> {
   const { settings, log } = run;
   const path = onePath(run.paths);
   await using repository = await openRepository(settings, {
+    signal,
     retryBudgetMs: settings.config.pushTimeoutMs,
     report: (event) => {
       if (event.kind === 'retry') log(`trying again: ${event.what}: ${event.error}`);

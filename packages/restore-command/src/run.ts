@@ -69,6 +69,7 @@ async function get({ positionals, settings, dataDir, log, signal }: GetRun): Pro
     throw new TsbkError('usage', given, { hint: "restore_command = 'tsbk-archive-get %f %p'" });
   }
   await using repository = await openRepository(settings, {
+    signal,
     // The patience of `getWal` is the budget; a second one below it would only add to it.
     retryBudgetMs: 0,
     report: () => {},

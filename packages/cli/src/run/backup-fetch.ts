@@ -30,7 +30,7 @@ export const runBackupFetch: Run = async (context) => {
   const { signal, report, flags, out } = context;
   const json = flags.on('json') === true;
   const request = await requestOf(context);
-  await using repository = await openRepository(context.settings, { report });
+  await using repository = await openRepository(context.settings, { signal, report });
   if (flags.on('plan') === true) {
     const plan = await planRestore(repository, request, { signal, report });
     out(json ? planJson(plan) : planText(plan));

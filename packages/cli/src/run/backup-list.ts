@@ -19,7 +19,10 @@ const STORAGE_NAME = 'default';
 
 /** `tsbk backup-list`: oldest first by start time. */
 export const runBackupList: Run = async (context) => {
-  await using repository = await openRepository(context.settings, { report: context.report });
+  await using repository = await openRepository(context.settings, {
+    signal: context.signal,
+    report: context.report,
+  });
   const { backups, broken } = await readCatalog(repository, { signal: context.signal });
   const sorted = [...backups].sort((a, b) => (startTimeOf(a) < startTimeOf(b) ? -1 : 1));
   for (const { problem } of broken) {

@@ -19,7 +19,7 @@ import type { CommandContext, Run } from '../command.ts';
 export const runBackupPush: Run = async (context) => {
   const { signal, report } = context;
   const request = requestOf(context);
-  await using repository = await openRepository(context.settings, { report });
+  await using repository = await openRepository(context.settings, { signal, report });
   await using opened = await openServer({ environment: context.environment, report, signal });
   requireDataDirectory(context.positionals[0], opened);
   if (context.flags.on('plan') === true) {

@@ -15,7 +15,10 @@ import { indentJson } from '../render/indent-json.ts';
 /** `tsbk backup-show NAME|LATEST` */
 export const runBackupShow: Run = async (context) => {
   const { signal } = context;
-  await using repository = await openRepository(context.settings, { report: context.report });
+  await using repository = await openRepository(context.settings, {
+    signal,
+    report: context.report,
+  });
   const [asked = 'LATEST'] = context.positionals;
   const name = asked === 'LATEST' ? await newestBackup(repository, { signal }) : asked;
   const backup = await readBackup(repository, name, { signal });

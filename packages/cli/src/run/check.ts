@@ -9,7 +9,7 @@ import type { Run } from '../command.ts';
 /** `tsbk check` */
 export const runCheck: Run = async (context) => {
   const { settings, environment, signal, report, flags, out } = context;
-  await using repository = await openRepository(settings, { report });
+  await using repository = await openRepository(settings, { signal, report });
   const findings = await check({ settings, environment, repository, signal, report });
   out(
     flags.on('json') === true

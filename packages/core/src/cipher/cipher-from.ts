@@ -8,11 +8,26 @@ import { noCipher } from './none.ts';
 export type CipherMaterial =
   | { readonly kind: 'none' }
   /** `key` has the 32 bytes that secretstream wants. */
-  | { readonly kind: 'libsodium'; readonly key: Uint8Array };
+  | { readonly kind: 'libsodium'; readonly key: Uint8Array }
+  /** Public or private keys, as text. Each thread unlocks them itself, when it first reads. */
+  | {
+      readonly kind: 'openpgp';
+      readonly armored: string;
+      readonly passphrase: string | undefined;
+    };
 
 /** The cipher of this material, in whatever thread. Its library loads only then. */
 export async function cipherFrom(material: CipherMaterial): Promise<Cipher> {
-  if (material.kind === 'none') return noCipher;
-  const { libsodiumCipher } = await import('./libsodium.ts');
-  return await libsodiumCipher(material.key);
+  switch (material.kind) {
+    case 'none':
+      return noCipher;
+    case 'libsodium': {
+      const { libsodiumCipher } = await import('./libsodium.ts');
+      return await libsodiumCipher(material.key);
+    }
+    case 'openpgp': {
+      const { openpgpCipher } = await import('./openpgp/cipher.ts');
+      return await openpgpCipher(material);
+    }
+  }
 }

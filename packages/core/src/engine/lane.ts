@@ -31,6 +31,8 @@ const { settings, ...shared } = setup;
 
 const repository = await openRepository(fromPortableSettings(settings), {
   ...shared,
+  // The keys are known, so there is nothing to wait for.
+  signal: new AbortController().signal,
   report: (event) => port.postMessage({ kind: 'report', event } satisfies LaneWord),
 });
 

@@ -9,6 +9,7 @@ import { openStore, type OpenStoreOptions } from './open-store.ts';
 import { rateLimits, type RateLimits } from './rate-limits.ts';
 
 export interface OpenRepositoryOptions extends OpenStoreOptions {
+  readonly signal: AbortSignal;
   /** The keys, where they are known already (a worker thread); from the settings if absent. */
   readonly cipherMaterial?: CipherMaterial;
 }
@@ -24,8 +25,8 @@ export interface OpenedRepository extends Repository, AsyncDisposable {
 
 /**
  * Builds the repository that the settings describe: the store with its retries, the codec, the
- * cipher. Reads key and certificate files, connects to nothing. Throws `setting-missing`,
- * `unsupported-setting`, `usage`.
+ * cipher. Reads key and certificate files, runs a key command, connects to nothing. Throws
+ * `setting-missing`, `unsupported-setting`, `usage`.
  */
 export async function openRepository(
   settings: LoadedSettings,
@@ -35,7 +36,7 @@ export async function openRepository(
   const limits = options.limits ?? rateLimits(config);
   const failpointCalls = options.failpointCalls ?? new SharedArrayBuffer(4);
   const store = await openStore(settings, { ...options, limits, failpointCalls });
-  const cipherMaterial = options.cipherMaterial ?? (await loadCipherMaterial(config));
+  const cipherMaterial = options.cipherMaterial ?? (await loadCipherMaterial(config, options));
   const writeCodec = codecByName(config.compressionMethod, { zstdLevel: config.zstdLevel });
   const others = EXTENSIONS.filter((extension) => extension !== writeCodec.extension);
   return {

@@ -109,6 +109,11 @@ export const ERROR_CODES = {
     retry: false,
     doc: 'The object was encrypted with another key than the configured one, or is not encrypted at all.',
   },
+  'key-missing': {
+    exit: 'failure',
+    retry: false,
+    doc: 'Reading needs the private key (or its passphrase), and only the public one is configured here. Nothing was downloaded.',
+  },
   'record-invalid': {
     exit: 'failure',
     retry: false,

@@ -25,7 +25,8 @@ export function extensionOf(key: string, base: string): string {
 
 /**
  * Opens `key` and says how to read it: get ▸ decrypt ▸ decompress by extension. `undefined` if the
- * key does not exist. Throws `backup-unsupported` for an extension that no codec has.
+ * key does not exist. Throws `backup-unsupported` for an extension that no codec has, and
+ * `key-missing`, before it asks the store, where the configured key can write only.
  */
 export async function openObject(
   repository: Repository,
@@ -39,6 +40,7 @@ export async function openObject(
       hint: 'tsbk reads lz4, zst, br, gz, lzma and uncompressed objects.',
     });
   }
+  if (repository.cipher.unreadable !== undefined) throw repository.cipher.unreadable;
   const blob = await repository.store.get(key, { signal });
   if (blob === undefined) return undefined;
   return {

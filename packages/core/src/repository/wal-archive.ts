@@ -1,11 +1,11 @@
 import { TsbkError } from '../kernel/errors.ts';
 import type { BlobInfo } from '../ports/blob-store.ts';
 import type { ByteSource } from '../ports/bytes.ts';
-import { collect } from '../stream/collect.ts';
 import { tally } from '../stream/tally.ts';
 import { walDigestKey, walKey, withExtension } from './layout.ts';
 import { openObject, type OpenObject } from './read-object.ts';
 import type { Repository, RunOptions } from './repository.ts';
+import { announceDigest, digestComesFirst, readWalDigest, storeDigest } from './wal-digest.ts';
 import { writeObject } from './write-object.ts';
 
 /** A WAL file of the archive: where it is and how it is compressed. */
@@ -85,8 +85,9 @@ export async function openWal(
 
 /**
  * Stores a WAL file so that its content can never change: written if absent; what is there already
- * is compared by plain content. Throws `wal-conflict` when it differs. `source` must be readable
- * more than once, and fails by itself if the file changes while it is read.
+ * is compared by plain content. Throws `wal-conflict` when it differs, and `key-missing` when this
+ * host cannot know. `source` must be readable more than once, and fails by itself if the file
+ * changes while it is read.
  *
  * A write if absent decides between writers of one key, not between writers of two codecs. So
  * whoever has the file at its own place looks at every other place *after* that, and fails if one
@@ -110,7 +111,10 @@ export async function storeWal(
   for (const other of await placesOf(repository, name, { signal, but: placed.key })) {
     await mustHold(repository, other, ours, { signal });
   }
-  await storeDigest(repository, { ...placed, name }, { signal });
+  // Where the digest comes first, it is there when this call has stored the file.
+  if (!placed.isOurs || !digestComesFirst(repository)) {
+    await storeDigest(repository, { ...placed, name }, { signal });
+  }
   return placed.isOurs ? 'stored' : 'already-there';
 }
 
@@ -128,6 +132,11 @@ async function write(
   { name, source }: { readonly name: string; readonly source: () => ByteSource },
   { signal }: RunOptions,
 ): Promise<PlacedWal> {
+  if (digestComesFirst(repository)) {
+    const { extension } = repository.writeCodec;
+    const { sha256 } = await digest(source());
+    await announceDigest(repository, { extension, name, sha256 }, { signal });
+  }
   const { key, outcome, plain } = await writeObject(
     repository,
     { key: walKey(name), source: source(), ifAbsent: true },
@@ -142,7 +151,7 @@ async function write(
 
 async function find(
   repository: Repository,
-  { key, extension }: ArchivedWal,
+  { key, extension }: Pick<ArchivedWal, 'key' | 'extension'>,
   { name, source }: { readonly name: string; readonly source: () => ByteSource },
   { signal }: RunOptions,
 ): Promise<PlacedWal> {
@@ -160,58 +169,6 @@ function vanished(key: string): TsbkError {
   });
 }
 
-/** The digest that was stored with a WAL file, if there is one. */
-export async function readWalDigest(
-  repository: Repository,
-  name: string,
-  codecName: string,
-  { signal }: RunOptions,
-): Promise<string | undefined> {
-  const key = walDigestKey(name, codecName);
-  const blob = await repository.store.get(key, { signal });
-  if (blob === undefined) return undefined;
-  const text = (await collect(blob.body, { maxBytes: 4096, what: key })).toString('latin1');
-  const hash = /^([0-9a-f]{64}) {2}/.exec(text)?.[1];
-  if (hash === undefined) {
-    throw new TsbkError('object-corrupt', `${key} is not a SHA-256 digest`, {
-      hint: 'The digest is damaged. Compare the segment with another copy, then remove the digest.',
-    });
-  }
-  return hash;
-}
-
-/** Formats whose own checksum covers the plain content; the others get a digest beside them. */
-export function carriesChecksum(codecName: string): boolean {
-  return codecName === 'lz4' || codecName === 'zstd' || codecName === 'gzip';
-}
-
-async function storeDigest(
-  repository: Repository,
-  wal: {
-    readonly name: string;
-    readonly extension: string;
-    readonly sha256: string;
-    /** This call stored the segment: a digest that is there already is of one that is gone. */
-    readonly isOurs: boolean;
-  },
-  { signal }: RunOptions,
-): Promise<void> {
-  const codec = repository.codecOf(wal.extension);
-  if (codec === undefined || carriesChecksum(codec.name) || repository.cipher.name !== 'none') {
-    return;
-  }
-  const line = Buffer.from(`${wal.sha256}  ${wal.name}\n`, 'latin1');
-  const key = walDigestKey(wal.name, codec.name);
-  const outcome = await repository.store.put(key, line, { signal, ifAbsent: !wal.isOurs });
-  if (outcome === 'stored') return;
-  const theirs = await readWalDigest(repository, wal.name, codec.name, { signal });
-  if (theirs === wal.sha256) return;
-  // A reader would refuse the segment, so it is not archived yet.
-  throw new TsbkError('object-corrupt', `${key} is not the digest of ${wal.name}`, {
-    hint: 'The digest is damaged. The archived segment was just compared and is right: remove the digest.',
-  });
-}
-
 async function mustHold(
   repository: Repository,
   existing: Pick<ArchivedWal, 'key' | 'extension'>,
@@ -223,19 +180,43 @@ async function mustHold(
   },
   { signal }: RunOptions,
 ): Promise<void> {
-  const opened = await openObject(repository, existing.key, existing.extension, { signal });
-  const theirs = opened === undefined ? undefined : await digest(opened.content);
-  if (theirs?.sha256 === ours.sha256) return;
+  const theirs = await archivedDigest(repository, existing, ours.name, { signal });
+  if (theirs === ours.sha256) return;
   throw new TsbkError(
     'wal-conflict',
     `${repository.store.url}/${existing.key} already holds other content than ${ours.name} ` +
-      `(archived ${theirs?.sha256.slice(0, 12) ?? 'nothing'}…, offered ${ours.sha256.slice(0, 12)}…)`,
+      `(archived ${theirs?.slice(0, 12) ?? 'nothing'}…, offered ${ours.sha256.slice(0, 12)}…)`,
     {
       hint:
         (ours.left === undefined
           ? 'Nothing was changed. '
           : `${ours.left} was written at the same moment, and both are left: whichever is wrong must be removed by hand. `) +
         'Most likely two servers archive to one prefix, or a copy of this cluster was started: give each its own prefix.',
+    },
+  );
+}
+
+/** SHA-256 of an archived file's content: read from it, or told by its digest where it cannot be. */
+async function archivedDigest(
+  repository: Repository,
+  { key, extension }: Pick<ArchivedWal, 'key' | 'extension'>,
+  name: string,
+  { signal }: RunOptions,
+): Promise<string | undefined> {
+  const { cipher, codecOf } = repository;
+  if (cipher.unreadable === undefined) {
+    const opened = await openObject(repository, key, extension, { signal });
+    return opened === undefined ? undefined : (await digest(opened.content)).sha256;
+  }
+  const codec = codecOf(extension)?.name ?? '';
+  const told = await readWalDigest(repository, name, codec, { signal });
+  if (told !== undefined) return told;
+  throw new TsbkError(
+    'key-missing',
+    `${name} is archived already, and whether with the same content cannot be told here: ` +
+      `${repository.store.url}/${walDigestKey(name, codec)} is not there, and ${cipher.unreadable.message}`,
+    {
+      hint: `Another program archived it. Compare it where the private key is (tsbk wal-fetch ${name} /tmp/${name}), and if it is the same, archive it from there once.`,
     },
   );
 }

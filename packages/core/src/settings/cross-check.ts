@@ -18,13 +18,28 @@ export interface CrossCheckResult {
 /** What can be wrong although each setting by itself is right. */
 export function crossCheck({ config, given, file }: CrossCheckRequest): CrossCheckResult {
   return {
-    problems: config.s3Prefix === undefined ? [] : encryptionByTheService(config),
+    problems: [
+      ...keysBesideTheCommand(config),
+      ...(config.s3Prefix === undefined ? [] : encryptionByTheService(config)),
+    ],
     warnings: [
       ...secretsInArguments(given),
       ...secretsInReadableFile(given, file),
       ...overwriting(config),
     ],
   };
+}
+
+/** Which of the two would be the key is nothing to guess about. */
+function keysBesideTheCommand(config: Config): readonly TsbkError[] {
+  const { keyCommand, pgpKey, pgpKeyPath, libsodiumKey, libsodiumKeyPath } = config;
+  const others = [pgpKey, pgpKeyPath, libsodiumKey, libsodiumKeyPath];
+  if (keyCommand === undefined || others.every((other) => other === undefined)) return [];
+  return [
+    new TsbkError('usage', 'TSBK_KEY_COMMAND is set, and a key or key file as well', {
+      hint: 'Keep one of them: `tsbk config` shows where each comes from.',
+    }),
+  ];
 }
 
 function encryptionByTheService(config: Config): readonly TsbkError[] {

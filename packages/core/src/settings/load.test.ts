@@ -132,7 +132,7 @@ describe('names that nobody knows', () => {
   });
 
   it('all that is wrong is told at once', () => {
-    const { message } = refusal({ env: { TSBK_LANES: '-1', TSBK_NOPE: '1', WALG_PGP_KEY: 'x' } });
+    const { message } = refusal({ env: { TSBK_LANES: '-1', TSBK_NOPE: '1', GPG_KEY_ID: 'x' } });
     assert.match(message, /^3 settings are wrong/);
     assert.match(message, /TSBK_LANES must be a whole number/);
   });
@@ -144,8 +144,6 @@ describe('settings that WAL-G has and tsbk has not', () => {
       'GPG_KEY_ID',
       'WALG_GPG_KEY_ID',
       'WALE_GPG_KEY_ID',
-      'WALG_PGP_KEY',
-      'WALG_PGP_KEY_PATH',
       'WALG_ENVELOPE_PGP_KEY',
       'WALG_CSE_KMS_ID',
       'YC_CSE_KMS_KEY_ID',
@@ -153,6 +151,17 @@ describe('settings that WAL-G has and tsbk has not', () => {
       const error = refusal({ env: { [name]: 'x' } });
       assert.equal(error.code, 'unsupported-setting', name);
       assert.match(error.message, new RegExp(`^${name} cannot be obeyed`));
+    }
+  });
+
+  it('a key command beside a key is refused: which one would be the key?', () => {
+    const env = { TSBK_KEY_COMMAND: 'cat key' };
+    load({ env });
+    load({ env: { ...env, WALG_PGP_KEY_PASSPHRASE: 'x', WALG_LIBSODIUM_KEY_TRANSFORM: 'hex' } });
+    for (const name of ['WALG_PGP_KEY', 'TSBK_LIBSODIUM_KEY', 'WALG_LIBSODIUM_KEY_PATH']) {
+      const { code, message } = refusal({ env: { ...env, [name]: '/key' } });
+      assert.equal(code, 'usage');
+      assert.match(message, /TSBK_KEY_COMMAND is set, and a key/);
     }
   });
 

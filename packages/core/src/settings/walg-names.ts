@@ -1,5 +1,5 @@
 const ENCRYPTION =
-  'tsbk encrypts with libsodium only; without this the data would lie there in the clear';
+  'tsbk encrypts with libsodium, or with the OpenPGP key in WALG_PGP_KEY or WALG_PGP_KEY_PATH; without this the data would lie there in the clear';
 const ONE_STORE = 'tsbk works with one repository at a time';
 
 interface UnsupportedName {
@@ -13,9 +13,6 @@ export const UNSUPPORTED_NAMES: ReadonlyMap<string, UnsupportedName> = mapOf({
   GPG_KEY_ID: { reason: ENCRYPTION },
   WALG_GPG_KEY_ID: { reason: ENCRYPTION },
   WALE_GPG_KEY_ID: { reason: ENCRYPTION },
-  WALG_PGP_KEY: { reason: ENCRYPTION },
-  WALG_PGP_KEY_PATH: { reason: ENCRYPTION },
-  WALG_PGP_KEY_PASSPHRASE: { reason: ENCRYPTION },
   WALG_ENVELOPE_PGP_KEY: { reason: ENCRYPTION },
   WALG_ENVELOPE_PGP_KEY_PATH: { reason: ENCRYPTION },
   WALG_ENVELOPE_PGP_YC_CSE_KMS_KEY_ID: { reason: ENCRYPTION },

@@ -14,7 +14,10 @@ export const runStCheck: Run = async (context) => {
   if (what === 'write' && keys.length > 0) {
     throw new TsbkError('usage', 'st check write takes no objects');
   }
-  await using repository = await openRepository(context.settings, { report: context.report });
+  await using repository = await openRepository(context.settings, {
+    signal: context.signal,
+    report: context.report,
+  });
   const { store } = repository;
   if (what === 'read') await probeReading(store, keys, { signal });
   else await probeWriting(store, { signal });

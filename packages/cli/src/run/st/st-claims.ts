@@ -17,7 +17,10 @@ import { olderThan } from './older-than.ts';
 export const runStClaims: Run = async (context) => {
   const { flags, signal, out } = context;
   const olderThanMs = olderThan(flags);
-  await using repository = await openRepository(context.settings, { report: context.report });
+  await using repository = await openRepository(context.settings, {
+    signal: context.signal,
+    report: context.report,
+  });
   const options = { signal, stateOf: stateOfProcess };
   const nowMs = instantToMs(context.clock.now());
   const told: Told[] = [];

@@ -11,7 +11,10 @@ import type { Run } from '../../command.ts';
 export const runStGet: Run = async (context) => {
   const { flags, signal, out, cwd } = context;
   const [key = '', path = ''] = context.positionals;
-  await using repository = await openRepository(context.settings, { report: context.report });
+  await using repository = await openRepository(context.settings, {
+    signal: context.signal,
+    report: context.report,
+  });
   const content = await readAny(repository, key, {
     decrypt: flags.on('no-decrypt') !== true,
     decompress: flags.on('no-decompress') !== true,
@@ -29,7 +32,10 @@ export const runStGet: Run = async (context) => {
 /** `tsbk st cat OBJECT` */
 export const runStCat: Run = async (context) => {
   const { flags, signal } = context;
-  await using repository = await openRepository(context.settings, { report: context.report });
+  await using repository = await openRepository(context.settings, {
+    signal: context.signal,
+    report: context.report,
+  });
   const content = await readAny(repository, context.positionals[0] ?? '', {
     decrypt: flags.on('decrypt') === true,
     decompress: flags.on('decompress') === true,

@@ -8,7 +8,10 @@ import type { Run } from '../../command.ts';
 /** `tsbk st ls`: WAL-G's columns. Lines come as the store gives them, so that any folder can be listed. */
 export const runStLs: Run = async (context) => {
   const { flags, signal, outBytes } = context;
-  await using repository = await openRepository(context.settings, { report: context.report });
+  await using repository = await openRepository(context.settings, {
+    signal: context.signal,
+    report: context.report,
+  });
   const recursive = flags.on('recursive') === true;
   const json = flags.on('json') === true;
   const listing = listFolder(repository.store, context.positionals[0] ?? '', { recursive, signal });

@@ -16,7 +16,10 @@ import type { CommandContext, Run } from '../../command.ts';
 export const runStPut: Run = async (context) => {
   const { flags, signal, out } = context;
   const { path, key } = namesOf(context);
-  await using opened = await openRepository(context.settings, { report: context.report });
+  await using opened = await openRepository(context.settings, {
+    signal: context.signal,
+    report: context.report,
+  });
   const repository = asAsked(opened, context);
   const overwrite = flags.on('force') === true;
   if (flags.on('plan') === true) {

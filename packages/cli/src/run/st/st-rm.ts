@@ -8,7 +8,10 @@ import type { Run } from '../../command.ts';
 /** `tsbk st rm OBJECT` */
 export const runStRm: Run = async (context) => {
   const { flags, signal, report, out } = context;
-  await using repository = await openRepository(context.settings, { report });
+  await using repository = await openRepository(context.settings, {
+    signal: context.signal,
+    report,
+  });
   const plan = await planRemoval(repository, context.positionals[0] ?? '', { signal });
   for (const backup of plan.broken) {
     report({

@@ -14,7 +14,10 @@ export const runStUploads: Run = async (context) => {
   const { flags, signal, out } = context;
   const removes = flags.on('remove') === true;
   const olderThanMs = olderThan(flags) ?? (removes ? OLD_MS : 0);
-  await using repository = await openRepository(context.settings, { report: context.report });
+  await using repository = await openRepository(context.settings, {
+    signal: context.signal,
+    report: context.report,
+  });
   const json: { key: string; started: string; removed: boolean }[] = [];
   let count = 0;
   for await (const upload of unfinishedUploads(repository, { olderThanMs, signal })) {
