@@ -16,20 +16,17 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { archiveEverything } from './support/archiving-server.ts';
-import { openBackupSite, siteOf, type BackupSite } from './support/backup-site.ts';
-import { contentOfTree, treeOf } from './support/file-tree.ts';
+import { openBackupSite, type BackupSite } from './support/backup-site.ts';
+import { treeOf } from './support/file-tree.ts';
 import {
   clientTool,
   giveToServerUser,
   scratchPath,
   scratchPathForServerUser,
   serverUser,
-  startStandby,
   type Server,
 } from './support/postgres.ts';
-import { eventually } from './support/eventually.ts';
 
 const MIB = 1024 ** 2;
 
@@ -261,91 +258,6 @@ describe('a cluster of 14 with foreign files in its directory', () => {
     await other.end();
   });
 });
-
-for (const version of [14, 17] as const) {
-  describe(`a standby of ${version}`, () => {
-    let primary: BackupSite;
-    let standby: BackupSite;
-
-    before(async () => {
-      primary = await openBackupSite({ version });
-      await primary.server.query('create table t as select generate_series(1, 1000) as n');
-      const server = await startStandby(primary.server);
-      standby = siteOf(server, { WALG_FILE_PREFIX: primary.root });
-      await moveRestartpoint();
-    });
-    after(async () => {
-      await standby.server.close();
-      await primary.server.close();
-    });
-
-    /** Lets the standby's next backup start later than the one before. */
-    const moveRestartpoint = async (): Promise<void> => {
-      await primary.server.query('checkpoint');
-      const lsn = await valueOf(primary.server, 'pg_current_wal_lsn()');
-      await eventually('the standby replaying', async () => {
-        const at = await valueOf(standby.server, `pg_last_wal_replay_lsn() >= '${lsn}'`);
-        return at === 'true' ? true : undefined;
-      });
-      await standby.server.query('checkpoint');
-    };
-
-    /** A backup while the primary moves on, which is when the standby's WAL gets archived. */
-    const push = async (): ReturnType<BackupSite['push']> => {
-      let running = true;
-      const busy = (async () => {
-        while (running) {
-          await primary.server.query("select pg_logical_emit_message(false, 'tsbk', 'x')");
-          await primary.server.query('select pg_switch_wal()');
-          await sleep(1000);
-        }
-      })();
-      try {
-        return await standby.push();
-      } finally {
-        running = false;
-        await busy;
-      }
-    };
-
-    it('whose primary is idle ends its backup in time, and says what to do', async () => {
-      const run = await standby.tsbk(['backup-push'], { env: { TSBK_WAL_TIMEOUT: '3s' } });
-      assert.equal(run.code, 75, run.stderr);
-      assert.match(run.stderr, /WAL segment 0000000100000000000000\w\w did not reach the archive/);
-      assert.match(run.stderr, /\[wal-wait-timeout\]/);
-      assert.match(run.stderr, /pg_switch_wal\(\) on its primary/);
-      assert.deepEqual(await standby.list(), []);
-      assert.equal(existsSync(join(standby.root, 'basebackups_005')), false);
-    });
-
-    it('gives a backup while its primary works, and no other one from the same restartpoint', async () => {
-      const { name } = await push();
-      const before = await contentOfTree(join(standby.root, 'basebackups_005'));
-      const again = await standby.tsbk(['backup-push'], { env: { TSBK_WAL_TIMEOUT: '3s' } });
-      assert.equal(again.code, 1, again.stderr);
-      assert.match(again.stderr, /\[backup-exists\]/);
-      assert.ok(again.stderr.includes(name) && again.stderr.includes('CHECKPOINT'), again.stderr);
-      assert.deepEqual(await contentOfTree(join(standby.root, 'basebackups_005')), before);
-    });
-
-    it('gives another one after the next restartpoint, and both are restored', async () => {
-      await primary.server.query('insert into t select generate_series(1001, 2000)');
-      await moveRestartpoint();
-      const { name } = await push();
-      const names = await standby.list();
-      assert.equal(names.length, 2);
-      assert.equal(names[1], name);
-      // The end of a backup is found by a record after it.
-      await archiveEverything(primary.server);
-      for (const [index, rows] of [1000, 2000].entries()) {
-        await using restored = await standby.restore({
-          args: [names[index] ?? '', '--target-immediate'],
-        });
-        assert.equal(await valueOf(restored.server, 'select count(*) from t'), String(rows));
-      }
-    });
-  });
-}
 
 it('unlogged tables of 18 come back empty, temporary ones not at all, tablespaces in place as they were', async () => {
   await using site = await openBackupSite({ version: 18 });

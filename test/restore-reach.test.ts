@@ -136,6 +136,30 @@ describe('a target in the archive', () => {
   });
 });
 
+describe('the end of a backup that is the end of the archive', () => {
+  for (const [title, last, isRefused] of [
+    ['is no target', (wal: FakeWal) => wal.filler(20), true],
+    ['is one where a transaction ends', (wal: FakeWal) => wal.commit(702, minute(2)), false],
+  ] as const) {
+    it(title, async () => {
+      const wal = new FakeWal();
+      const startLsn = wal.filler(100);
+      last(wal);
+      repository.backup({
+        startLsn,
+        stopLsn: wal.lsn,
+        startTime: minute(0),
+        finishTime: minute(3),
+      });
+      repository.archive(wal);
+      const found = await plan({ kind: 'immediate' });
+      assert.equal(refusal(found).startsWith('target-unreachable: there is no WAL'), isRefused);
+      assert.deepEqual((await plan({ kind: 'latest' })).problems, []);
+      assert.deepEqual((await plan({ kind: 'immediate' }, { standby: true })).problems, []);
+    });
+  }
+});
+
 describe('a listing that lags behind', () => {
   it('hides nothing that the store has', async () => {
     repository.archive(history().wal);

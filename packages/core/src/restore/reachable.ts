@@ -42,9 +42,7 @@ export async function judgeReach(scan: WalScan, request: ReachRequest): Promise<
     const problem = canStream ? undefined : ownWalMissing(scan);
     return { at: undefined, archiveEnd: undefined, problem };
   }
-  if (target.kind === 'immediate') {
-    return reached({ lsn: scan.way.backup.stopLsn, time: undefined }, undefined);
-  }
+  if (target.kind === 'immediate') return await judgeImmediate(scan, request.standby);
   const archiveEnd = await endOfWay(scan);
   switch (target.kind) {
     case 'latest':
@@ -57,6 +55,36 @@ export async function judgeReach(scan: WalScan, request: ReachRequest): Promise<
     case 'name':
       return judgeMark(scan, target, { archiveEnd, mark: request.mark });
   }
+}
+
+/**
+ * Recovery notices that it is consistent when it reads the next record, or at once if what made it so
+ * is the end of a transaction. A backup of a primary is followed by the switch to a new segment; that
+ * of a standby may end with the last record there is.
+ */
+async function judgeImmediate(scan: WalScan, standby: boolean): Promise<Reach> {
+  const { stopLsn, name } = scan.way.backup;
+  const at = { lsn: stopLsn, time: undefined };
+  const last = ownSegments(scan.way).last;
+  const isFollowed = standby || wayEnd(scan.way) > last + 1n;
+  if (isFollowed || (await isNoticed(scan, last))) return reached(at, undefined);
+  return unreachable(
+    `there is no WAL in the archive after ${name}, and recovery would miss its end`,
+    {
+      archiveEnd: at,
+      hint: 'Leave the target out: recovery ends in the same place then. Or archive one more segment (SELECT pg_switch_wal() on the primary).',
+    },
+  );
+}
+
+async function isNoticed(scan: WalScan, segment: bigint): Promise<boolean> {
+  const { stopLsn } = scan.way.backup;
+  for await (const item of scanWal(scan, { from: segment, others: true })) {
+    if (item.kind === 'end') break;
+    const endsTransaction = item.kind === 'commit' || item.kind === 'abort';
+    if (item.lsn >= stopLsn || (endsTransaction && item.endLsn >= stopLsn)) return true;
+  }
+  return false;
 }
 
 function judgeLatest(
