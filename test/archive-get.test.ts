@@ -9,6 +9,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSyn
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { damagedInstallations } from './support/damaged-installation.ts';
+import { eventually } from './support/eventually.ts';
 import { openGate } from './support/gate.ts';
 import {
   askFor,
@@ -19,7 +20,7 @@ import {
 } from './support/get-answers.ts';
 import { modelEnv, openModelStore, type ModelStore } from './support/model-store.ts';
 import { giveToServerUser, scratchPath, serverUser } from './support/postgres.ts';
-import { signalGroup } from './support/process-tree.ts';
+import { signalGroup, untilGone } from './support/process-tree.ts';
 import { sameBytes } from './support/same-bytes.ts';
 import { installedTsbk, runCommand, runTsbk, type TsbkRun } from './support/tsbk.ts';
 import { getWal, pushWal, serverFolder } from './support/wal-commands.ts';
@@ -368,6 +369,48 @@ describe('tsbk-archive-get cannot know, and says so by 200 or on a standby by 75
     });
   }
 });
+
+describe('tsbk-archive-get that was killed', () => {
+  it('leaves what the next one removes, and nothing else of that place', async () => {
+    await using store = await openModelStore();
+    await archived(store);
+    store.model.addRule({ operation: 'GetObject', key: /wal_005/, fault: { kind: 'trickle' } });
+    const at = askingCluster();
+    const gone = await killedWhileWriting(at, store.env);
+    assert.match(at.written().join(), new RegExp(`^RECOVERYXLOG.tsbk-${gone}-[0-9a-f]{8}$`));
+    const kept = [
+      `RECOVERYXLOG.tsbk-${process.pid}-0123abcd`,
+      `RECOVERYXLOG.tsbk-${gone}-0123abcd.old`,
+      `RECOVERYXLOG.tsbk-${gone}`,
+      `${SEGMENT}.tsbk-0-0123abcd`,
+    ];
+    for (const name of [...kept, `RECOVERYHISTORY.tsbk-${gone}-89abcdef`]) {
+      writeWalFile(join(at.directory, 'pg_wal'), name, 'part of a file');
+    }
+    assert.equal((await get(at, store.env, NEXT)).code, 1);
+    assert.deepEqual(at.written().sort(), kept.toSorted());
+    assert.equal((await get(at, store.env)).code, 0);
+    assert.deepEqual(at.written().sort(), ['RECOVERYXLOG', ...kept].sort());
+  });
+});
+
+/** The process, killed once it has begun to write. */
+async function killedWhileWriting(at: AskingCluster, env: Env): Promise<number> {
+  let pid = 0;
+  const running = getWal([SEGMENT, at.destination], env, {
+    cwd: at.directory,
+    onStart: (started) => (pid = started),
+  });
+  const [name = ''] = await eventually('a temporary file', async () => {
+    const names = at.written();
+    return names.length === 0 ? undefined : names;
+  });
+  const owner = Number(/tsbk-(\d+)/.exec(name)?.[1]);
+  signalGroup(pid, 'SIGKILL');
+  await running;
+  await untilGone(owner);
+  return owner;
+}
 
 describe('tsbk-archive-get waits out an outage', () => {
   it('that ends within TSBK_GET_PATIENCE, and answers 0', async () => {

@@ -1,6 +1,4 @@
 import { rename, rm } from 'node:fs/promises';
-import { randomBytes } from 'node:crypto';
-import { basename, dirname, join } from 'node:path';
 import { isTsbkError, TsbkError } from '../kernel/errors.ts';
 import type { SystemId } from '../kernel/system-id.ts';
 import { parseWalFileName, type WalFileName } from '../kernel/wal-file.ts';
@@ -12,6 +10,7 @@ import { openWal } from '../repository/wal-archive.ts';
 import { carriesChecksum, readWalDigest } from '../repository/wal-digest.ts';
 import type { OpenObject } from '../repository/read-object.ts';
 import { cutSilence } from './cut-silence.ts';
+import { removeAbandoned, temporaryFor } from './temporary-file.ts';
 import { writeVerified } from './verified-file.ts';
 
 export interface GetRequest {
@@ -65,6 +64,7 @@ export async function getWal(
       { hint: 'restore_command must pass %f and %p, in this order.' },
     );
   }
+  await removeAbandoned(request.destination);
   const deadline = clock.monotonicMs() + request.patienceMs;
   for (let pauseMs = PAUSE_MS_FIRST; ; pauseMs = Math.min(pauseMs * 2, PAUSE_MS_MAX)) {
     const limitMs = Math.max(deadline - clock.monotonicMs(), SILENCE_MS_MIN);
@@ -101,10 +101,7 @@ async function attempt(
     );
   }
   const digest = await expectedDigest(repository, file.name, opened, signal);
-  const temporary = join(
-    dirname(request.destination),
-    `${basename(request.destination)}.tsbk-${process.pid}-${randomBytes(4).toString('hex')}`,
-  );
+  const temporary = temporaryFor(request.destination);
   try {
     const { systemId } = request;
     await writeVerified({
