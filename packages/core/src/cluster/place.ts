@@ -1,5 +1,5 @@
-import { constants } from 'node:fs';
-import { chmod, lstat, mkdir, open, symlink, type FileHandle } from 'node:fs/promises';
+import { closeSync, constants, fchmodSync, openSync, writeSync } from 'node:fs';
+import { chmod, lstat, mkdir, symlink } from 'node:fs/promises';
 import { systemErrorCode, TsbkError } from '../kernel/errors.ts';
 import type { TreePath } from '../kernel/tree-path.ts';
 import type { ByteSource } from '../ports/bytes.ts';
@@ -41,7 +41,8 @@ export interface Placer {
   abandon(): Promise<void>;
 }
 
-const GATHER_BYTES = 1024 * 1024;
+/** Until the file is complete, whatever the backup says. */
+const NEW_FILE_MODE = 0o600;
 const SYNCS_AT_ONCE = 16;
 const EXCLUSIVE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const TABLESPACE = /^pg_tblspc\/(\d+)(?:\/|$)/;
@@ -79,17 +80,17 @@ class TreePlacer implements Placer {
 
   async file(path: TreePath, mode: number, body: ByteSource): Promise<boolean> {
     await this.#require(parentPath(path));
-    const handle = await this.#create(path);
-    if (handle === undefined) return false;
+    const fd = this.#create(path);
+    if (fd === undefined) return false;
     try {
-      await writeAll(handle, body, this.#options.signal);
-      await handle.chmod(mode & 0o777);
+      await writeAll(fd, body, this.#options.signal);
+      if ((mode & 0o777) !== NEW_FILE_MODE) fchmodSync(fd, mode & 0o777);
     } catch (error) {
-      await handle.close();
+      closeSync(fd);
       if (error instanceof TsbkError || this.#options.signal.aborted) throw error;
       throw isSystemError(error) ? writeFailed(this.#name(path), error) : error;
     }
-    await this.#late.close(handle, this.#name(path));
+    await this.#late.close(fd, this.#name(path));
     return true;
   }
 
@@ -160,16 +161,14 @@ class TreePlacer implements Placer {
     });
   }
 
-  /** `undefined` if the path is taken. */
-  async #create(path: TreePath): Promise<FileHandle | undefined> {
-    return await this.#try(path, async (at) => {
-      try {
-        return await open(at, EXCLUSIVE, 0o600);
-      } catch (error) {
-        if (systemErrorCode(error) === 'EEXIST') return undefined;
-        throw error;
-      }
-    });
+  /** A file descriptor; `undefined` if the path is taken. */
+  #create(path: TreePath): number | undefined {
+    try {
+      return openSync(this.#at(path), EXCLUSIVE, NEW_FILE_MODE);
+    } catch (error) {
+      if (systemErrorCode(error) === 'EEXIST') return undefined;
+      throw writeFailed(this.#name(path), error);
+    }
   }
 
   async #try<T>(path: TreePath, work: (at: Buffer) => Promise<T>): Promise<T> {
@@ -198,38 +197,15 @@ class TreePlacer implements Placer {
   }
 }
 
-/** Writes the body in pieces of about a MiB, however small its chunks are. */
-async function writeAll(handle: FileHandle, body: ByteSource, signal: AbortSignal): Promise<void> {
-  let gathered: Uint8Array[] = [];
-  let bytes = 0;
+/**
+ * Writes the body as it comes, by blocking calls: what they wait for is room in memory, and a
+ * promise for each of many small writes costs several times the write.
+ */
+async function writeAll(fd: number, body: ByteSource, signal: AbortSignal): Promise<void> {
   for await (const chunk of body) {
     signal.throwIfAborted();
-    gathered.push(chunk);
-    bytes += chunk.length;
-    if (bytes < GATHER_BYTES) continue;
-    await writeChunks(handle, gathered);
-    gathered = [];
-    bytes = 0;
+    for (let at = 0; at < chunk.length;) at += writeSync(fd, chunk, at);
   }
-  if (bytes > 0) await writeChunks(handle, gathered);
-}
-
-async function writeChunks(handle: FileHandle, chunks: readonly Uint8Array[]): Promise<void> {
-  let left = chunks;
-  while (left.length > 0) {
-    const { bytesWritten } = await handle.writev([...left]);
-    left = after(left, bytesWritten);
-  }
-}
-
-/** What is left of the chunks when their first bytes are written. */
-function after(chunks: readonly Uint8Array[], written: number): readonly Uint8Array[] {
-  let skip = written;
-  for (const [index, chunk] of chunks.entries()) {
-    if (skip < chunk.length) return [chunk.subarray(skip), ...chunks.slice(index + 1)];
-    skip -= chunk.length;
-  }
-  return [];
 }
 
 function isSystemError(error: unknown): boolean {
