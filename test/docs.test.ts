@@ -25,13 +25,27 @@ describe('the generated pages', () => {
   it('explain every setting, every error and every command', () => {
     const settings = headings('settings.md', /^### (TSBK_\w+)$/gm);
     const errors = headings('errors.md', /^\| `([a-z-]+)` \|/gm);
-    const commands = headings('commands.md', /^## tsbk ([a-z-]+)$/gm);
+    const commands = headings('commands.md', /^## tsbk ([a-z -]+)$/gm);
     assert.deepEqual(
       settings,
       SETTING_LIST.map(([, { env }]) => env[0]),
     );
     assert.deepEqual(errors, Object.keys(ERROR_CODES));
     assert.ok(settings.length > 40 && errors.length > 30, 'something was found to check');
-    assert.ok(commands.includes('backup-push') && commands.includes('archive-get'));
+    assert.ok(
+      commands.includes('backup-push') &&
+        commands.includes('st ls') &&
+        commands.includes('archive-get'),
+    );
+  });
+});
+
+describe('the page on running', () => {
+  it('explains every kind of event that a run reports', () => {
+    const report = readFileSync(join(ROOT, 'packages/core/src/ports/report.ts'), 'utf8');
+    const kinds = [...report.matchAll(/kind: '([a-z]+)'/g)].map((match) => match[1] ?? '');
+    const explained = headings('running.md', /^\| `([a-z]+)` +\|/gm);
+    assert.ok(kinds.length >= 6, 'something was found to check');
+    assert.deepEqual([...explained].sort(), [...kinds, 'error'].sort());
   });
 });

@@ -19,6 +19,13 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   });
 }
 
+let ended = false;
+// Nothing is left that could end the run: somebody waits for what will never come.
+process.once('beforeExit', () => {
+  if (ended) return;
+  process.stderr.write(errorText(new Error('the run came to a stop without an answer')));
+});
+
 // `tsbk backup-list | head -1` closes our output early, which is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') leaveNow(EXIT.ok);
@@ -38,5 +45,6 @@ const exitCode = await runCli({
   stoppedBy: stop.stoppedBy,
   setNiceness,
 });
+ended = true;
 stop.dispose();
 leaveWith(exitCode);

@@ -85,8 +85,8 @@ function taken(name: string, server: BackupServer): TsbkError {
     `a backup that starts in this segment exists or is unfinished (${name})`,
     {
       hint: server.identity.inRecovery
-        ? 'On a standby the start point moves only with restartpoints: run CHECKPOINT on the primary, let the standby replay it, then try again.'
-        : 'Try again if many backups begin at this moment. If not, this is an older copy of the server whose later backups are there: give it a prefix of its own.',
+        ? 'On a standby the start point moves only with restartpoints: run CHECKPOINT on the primary, let the standby replay it, then try again. `tsbk st claims` shows an unfinished one.'
+        : 'Try again if many backups begin at this moment. If not, this is an older copy of the server whose later backups are there: give it a prefix of its own. `tsbk st claims` shows unfinished ones.',
     },
   );
 }
