@@ -27,9 +27,13 @@ export const backupPush: CommandDeclaration = {
   group: 'Backups',
   summary: 'take a base backup of a running server',
   description: [
-    'Streams a base backup over the replication protocol, compresses and encrypts it in parallel, ' +
-      'and stores it in the repository. The role needs LOGIN and REPLICATION, no superuser. The ' +
-      'connection comes from the usual variables (PGHOST, PGPORT, PGUSER, PGPASSFILE, PGSSLMODE …).',
+    'Takes a base backup, compresses and encrypts it in parallel, and stores it in the repository. ' +
+      'The connection comes from the usual variables (PGHOST, PGPORT, PGUSER, PGPASSFILE, PGSSLMODE …).',
+    'Without PGDATA the server sends its files over the replication protocol, from wherever it runs; ' +
+      'the role needs LOGIN and REPLICATION. With PGDATA tsbk reads the files itself, several at once, ' +
+      'which is faster: it must run on the machine and as the user of the server, and the role must ' +
+      'also be allowed to execute pg_backup_start and pg_backup_stop (before PostgreSQL 15: ' +
+      'pg_start_backup and pg_stop_backup). No superuser is needed for either.',
     'The backup becomes visible when it is complete: after its last WAL segment has arrived in the ' +
       'archive (see TSBK_WAL_TIMEOUT). A run that fails or is interrupted removes what it stored.',
   ],
@@ -37,7 +41,7 @@ export const backupPush: CommandDeclaration = {
     {
       name: 'PGDATA',
       optional: true,
-      doc: 'Data directory, as WAL-G takes it. It is compared with the server’s; data is streamed.',
+      doc: 'Data directory of the server, to be read here. tsbk makes sure that it is that server’s.',
     },
   ],
   flags: [
@@ -61,9 +65,9 @@ export const backupPush: CommandDeclaration = {
     {
       name: 'verify',
       short: 'v',
-      doc: 'Have the server verify page checksums. This is the default.',
+      doc: 'Verify page checksums, in a cluster that has them. This is the default; a wrong one fails the backup.',
     },
-    { name: 'no-verify', doc: 'Do not have the server verify page checksums.' },
+    { name: 'no-verify', doc: 'Do not verify page checksums.' },
     { name: 'plan', doc: 'Say what would be done, and do nothing.' },
     JSON_FLAG,
     ...WALG_FLAGS,
@@ -73,6 +77,10 @@ export const backupPush: CommandDeclaration = {
     {
       purpose: 'Back up the local server into a directory',
       line: 'PGHOST=/var/run/postgresql tsbk backup-push --file-prefix /var/backups/main',
+    },
+    {
+      purpose: 'Read the files of the local server instead of having them sent',
+      line: 'PGHOST=/var/run/postgresql tsbk backup-push /var/lib/postgresql/17/main --file-prefix /var/backups/main',
     },
     {
       purpose: 'Back up a remote server into a bucket, smaller and slower',

@@ -15,13 +15,14 @@ import { parseJson, stringifyJson, type JsonValue } from '@tsbk/core/format/json
 import { BUILD } from '../build-info.ts';
 import type { CommandContext, Run } from '../command.ts';
 
-/** `tsbk backup-push`: a full base backup over the replication protocol. */
+/** `tsbk backup-push`: a full base backup, streamed by the server or read from its directory. */
 export const runBackupPush: Run = async (context) => {
   const { signal, report } = context;
   const request = requestOf(context);
   await using repository = await openRepository(context.settings, { signal, report });
-  await using opened = await openServer({ environment: context.environment, report, signal });
-  requireDataDirectory(context.positionals[0], opened);
+  const [dataDirectory] = context.positionals;
+  const { environment } = context;
+  await using opened = await openServer({ environment, dataDirectory, report, signal });
   if (context.flags.on('plan') === true) {
     context.out(planText(context, repository, opened));
     return EXIT.ok;
@@ -77,19 +78,13 @@ function userDataOf(text: string | undefined): JsonValue | undefined {
   }
 }
 
-/** WAL-G's argument is accepted where it names the directory of the server that is backed up. */
-function requireDataDirectory(given: string | undefined, { server }: OpenedServer): void {
-  const actual = server.identity.dataDirectory;
-  if (given === undefined || actual === undefined) return;
-  const trimmed = (path: string): string => path.replace(/(?<=.)\/+$/, '');
-  if (trimmed(given) === trimmed(actual)) return;
-  throw new TsbkError('usage', `the server's data directory is ${actual}, not ${given}`, {
-    hint: 'Leave the argument out, or connect to the server of that directory (PGHOST, PGPORT).',
-  });
+/** How the data gets here, for people. */
+function wayOf([dataDirectory]: readonly string[]): string {
+  return dataDirectory === undefined ? 'streamed by the server' : `reading ${dataDirectory}`;
 }
 
 function planText(
-  { config }: CommandContext,
+  { config, positionals }: CommandContext,
   repository: OpenedRepository,
   { server }: OpenedServer,
 ): string {
@@ -97,7 +92,7 @@ function planText(
   const version = `${Math.floor(identity.versionNumber / 10_000)}.${identity.versionNumber % 10_000}`;
   return [
     `would take a full backup of PostgreSQL ${version}, system identifier ${identity.systemId}`,
-    `from ${identity.inRecovery ? 'a standby' : 'a primary'}, into ${repository.store.url}`,
+    `from ${identity.inRecovery ? 'a standby' : 'a primary'}, ${wayOf(positionals)}, into ${repository.store.url}`,
     `as ${repository.writeCodec.name}, encryption ${repository.cipher.name}, ${config.lanes} parts at once`,
     '',
   ].join('\n');

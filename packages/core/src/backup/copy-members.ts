@@ -1,41 +1,24 @@
 import { toInstant } from '../kernel/instant.ts';
 import { TsbkError } from '../kernel/errors.ts';
-import type { BackupItem, OpenBackup, SourceMember } from '../ports/backup-source.ts';
+import type { BackupItem, SourceMember, StreamBackup } from '../ports/backup-source.ts';
 import type { ByteSource } from '../ports/bytes.ts';
 import type { Lanes, Receipt } from '../ports/lanes.ts';
 import type { Report } from '../ports/report.ts';
-import { encodeHeader, endOfArchive, padding } from '../format/tar/write.ts';
 import type { FileList } from '../repository/file-list.ts';
-import { manifestKey, partitionsFolder, PG_CONTROL_TAR } from '../repository/layout.ts';
+import { manifestKey } from '../repository/layout.ts';
 import type { Repository } from '../repository/repository.ts';
 import { createObject } from '../repository/write-object.ts';
 import { collect } from '../stream/collect.ts';
 import { sourceOf } from '../stream/source.ts';
-import { roleOf, tarHeaderOf, tarNameOf } from './canonical.ts';
-import { packer, type PackedPart, type Packer } from './pack.ts';
-
-/** `backup_label` and `tablespace_map`, byte for byte as the server sent them. */
-export interface LabelFiles {
-  readonly label: Uint8Array;
-  readonly tablespaceMap: Uint8Array;
-  /** Permission bits: 0o640 in a cluster that its group may read. */
-  readonly mode: number;
-}
-
-/** Everything the stream gave, stored. */
-export interface CopiedMembers {
-  readonly parts: readonly PackedPart[];
-  readonly control: Receipt;
-  readonly manifest: Receipt;
-  readonly labels: LabelFiles;
-  /** Payload bytes of all files. */
-  readonly plainBytes: number;
-}
+import { roleOf, tarNameOf } from './canonical.ts';
+import type { CopiedBackup } from './copied-backup.ts';
+import { packer, type Packer } from './pack.ts';
+import { storeControl } from './store-control.ts';
 
 interface CopyInputs {
   readonly repository: Repository;
   readonly lanes: Lanes;
-  readonly backup: OpenBackup;
+  readonly backup: StreamBackup;
   /** Where the members are listed. */
   readonly list: FileList;
   readonly name: string;
@@ -53,12 +36,9 @@ const SMALL_FILE_BYTES_MAX = 16 * 1024 * 1024;
 
 /**
  * Drains a backup stream into parts. `pg_control` and the label files are held back for tars of
- * their own; the manifest becomes a side object.
+ * their own; the manifest becomes a side object. Then hears the server's last word.
  */
-export async function copyMembers(
-  inputs: CopyInputs,
-  options: CopyOptions,
-): Promise<CopiedMembers> {
+export async function copyMembers(inputs: CopyInputs, options: CopyOptions): Promise<CopiedBackup> {
   const { backup, lanes, list, name } = inputs;
   const { signal } = options;
   const pack = packer({ backup: name, lanes, list, ...options });
@@ -70,7 +50,9 @@ export async function copyMembers(
       await intake.take(item);
     }
     const parts = await pack.finish();
-    return { parts, ...(await intake.finish()) };
+    const copied = await intake.finish();
+    const { tablespaces } = backup.start;
+    return { parts, tablespaces, ...copied, ...(await backup.end()) };
   } catch (error) {
     await pack.fail(error);
     throw error;
@@ -80,7 +62,7 @@ export async function copyMembers(
 interface Intake {
   root(): Promise<void>;
   take(item: BackupItem): Promise<void>;
-  finish(): Promise<Omit<CopiedMembers, 'parts'>>;
+  finish(): Promise<Pick<CopiedBackup, 'control' | 'manifest' | 'labels' | 'plainBytes'>>;
 }
 
 function makeIntake(inputs: CopyInputs, pack: Packer, options: CopyOptions): Intake {
@@ -133,7 +115,7 @@ function makeIntake(inputs: CopyInputs, pack: Packer, options: CopyOptions): Int
       if (manifest === undefined) throw incomplete('backup_manifest');
       const tablespaceMap = held.get('tablespace_map')?.bytes ?? new Uint8Array(0);
       return {
-        control: await storeControl(repository, name, { ...control, signal }),
+        control: await storeControl(repository, { name, ...control }, { signal }),
         manifest,
         labels: { label: label.bytes, tablespaceMap, mode: label.member.mode & 0o777 },
         plainBytes,
@@ -146,22 +128,6 @@ function makeIntake(inputs: CopyInputs, pack: Packer, options: CopyOptions): Int
 function rootMember(mode: number): SourceMember {
   const modified = toInstant(0n);
   return { kind: 'directory', path: '', bytes: 0, mode, modified, uid: 0, gid: 0 };
-}
-
-async function storeControl(
-  repository: Repository,
-  name: string,
-  control: { readonly member: SourceMember; readonly bytes: Uint8Array; signal: AbortSignal },
-): Promise<Receipt> {
-  const { member, bytes, signal } = control;
-  const source = sourceOf(
-    encodeHeader(tarHeaderOf(member)),
-    bytes,
-    padding(bytes.length),
-    endOfArchive(),
-  );
-  const key = `${partitionsFolder(name)}${PG_CONTROL_TAR}`;
-  return await createObject(repository, { key, source }, { signal });
 }
 
 function incomplete(what: string): TsbkError {

@@ -2,18 +2,20 @@ import { isTsbkError, messageOf, TsbkError } from '../kernel/errors.ts';
 import { ceilToMicrosecond, type Instant } from '../kernel/instant.ts';
 import { formatLsn } from '../kernel/lsn.ts';
 import type { JsonValue } from '../format/json.ts';
-import type { BackupServer } from '../ports/backup-server.ts';
-import type { BackupSource } from '../ports/backup-source.ts';
+import type { BackupServer, ServerIdentity } from '../ports/backup-server.ts';
+import type { BackupSource, OpenBackup } from '../ports/backup-source.ts';
 import type { Lanes } from '../ports/lanes.ts';
 import type { Report } from '../ports/report.ts';
-import { fileList } from '../repository/file-list.ts';
 import type { ProcessMark } from '../repository/claim-record.ts';
+import { fileList, type FileList } from '../repository/file-list.ts';
 import { requireIdentity } from '../repository/identity.ts';
 import { sentinelKey } from '../repository/layout.ts';
 import type { Repository } from '../repository/repository.ts';
 import { segmentsOfRange } from '../repository/wal-of-backup.ts';
-import { openSpool } from '../stream/spool.ts';
+import { openSpool, type Spool } from '../stream/spool.ts';
 import { releaseName, removeUnfinished, type Unfinished } from './claim.ts';
+import type { CopiedBackup } from './copied-backup.ts';
+import { copyFiles } from './copy-files.ts';
 import { copyMembers } from './copy-members.ts';
 import { openNamed, type NamedBackup } from './open-named.ts';
 import { storeLabels } from './store-labels.ts';
@@ -121,13 +123,18 @@ async function run(
 
   await using spool = openSpool({ directory: request.scratchDirectory });
   const list = fileList(spool);
-  report({ kind: 'phase', phase: 'copy', text: `copying ${name} from ${formatLsn(startLsn)}` });
-  const copied = await copyMembers(
-    { repository, lanes, backup, list, name, dataDirectoryMode: identity.dataDirectoryMode },
-    { partBytesMax: request.partBytesMax, signal, report },
+  const way = backup.kind === 'files' ? `reading ${backup.directory}` : 'streamed by the server';
+  report({
+    kind: 'phase',
+    phase: 'copy',
+    text: `copying ${name} from ${formatLsn(startLsn)}, ${way}`,
+  });
+  const copied = await copy(
+    { repository, lanes, backup, spool, list, name, identity },
+    { request, signal, report },
   );
-  const { stopLsn, timeline: stopTimeline } = await backup.end();
-  if (stopTimeline !== timeline) throw timelineChanged(name, timeline, stopTimeline);
+  const { stopLsn } = copied;
+  if (copied.timeline !== timeline) throw timelineChanged(name, timeline, copied.timeline);
   const labels = await storeLabels(repository, { name, labels: copied.labels }, { signal });
 
   const segments = segmentsOfRange({
@@ -148,7 +155,7 @@ async function run(
   report({ kind: 'phase', phase: 'records', text: 'writing the records' });
   const stored = await storeRecords(
     repository,
-    { ...made, start: backup.start, stopLsn, copied, list, identity, startTime, request },
+    { ...made, start: backup.start, copied, list, identity, startTime, request },
     { signal },
   );
   progress.sentinelTried = true;
@@ -165,6 +172,34 @@ async function run(
     startTime,
     finishTime: stored.finishTime,
   };
+}
+
+interface CopyInputs extends Pick<PushInputs, 'repository' | 'lanes'> {
+  readonly backup: OpenBackup;
+  readonly spool: Spool;
+  readonly list: FileList;
+  readonly name: string;
+  readonly identity: ServerIdentity;
+}
+
+/** Stores all files of the backup and ends it, whichever way they come. */
+async function copy(
+  { backup, identity, ...inputs }: CopyInputs,
+  options: { readonly request: PushRequest; readonly signal: AbortSignal; readonly report: Report },
+): Promise<CopiedBackup> {
+  const { request, signal, report } = options;
+  const { partBytesMax, verifyChecksums } = request;
+  if (backup.kind === 'files') {
+    return await copyFiles(
+      { ...inputs, backup, identity },
+      { partBytesMax, verifyChecksums, signal, report },
+    );
+  }
+  const { dataDirectoryMode } = identity;
+  return await copyMembers(
+    { ...inputs, backup, dataDirectoryMode },
+    { partBytesMax, signal, report },
+  );
 }
 
 async function release(repository: Repository, name: string, report: Report): Promise<void> {

@@ -5,7 +5,7 @@ import type { Repository, RunOptions } from '../repository/repository.ts';
 import { createObject } from '../repository/write-object.ts';
 import { sourceOf } from '../stream/source.ts';
 import { labelHeader } from './canonical.ts';
-import type { LabelFiles } from './copy-members.ts';
+import type { LabelFiles } from './copied-backup.ts';
 
 /**
  * Stores `backup_label` and `tablespace_map` as WAL-G does: one tar, bare names, in this order, the

@@ -1,7 +1,6 @@
 import { ceilToMicrosecond, type Instant } from '../kernel/instant.ts';
-import type { Lsn } from '../kernel/lsn.ts';
 import type { JsonValue } from '../format/json.ts';
-import type { BackupStart } from '../ports/backup-source.ts';
+import type { BackupPosition } from '../ports/backup-source.ts';
 import type { ServerIdentity } from '../ports/backup-server.ts';
 import type { Receipt } from '../ports/lanes.ts';
 import type { FileList, TarNames } from '../repository/file-list.ts';
@@ -18,15 +17,14 @@ import { formatFullSentinel, type FullSentinel } from '../repository/sentinel.ts
 import { formatSideRecord } from '../repository/side-record.ts';
 import { appeared, createObject, createRecord } from '../repository/write-object.ts';
 import { sourceOf } from '../stream/source.ts';
-import type { CopiedMembers } from './copy-members.ts';
+import type { CopiedBackup } from './copied-backup.ts';
 
 interface RecordInputs {
   readonly name: string;
-  readonly start: BackupStart;
-  readonly stopLsn: Lsn;
+  readonly start: BackupPosition;
   /** Segments the backup needs, first to last. */
   readonly segments: readonly string[];
-  readonly copied: CopiedMembers;
+  readonly copied: CopiedBackup;
   readonly list: FileList;
   readonly labels: Receipt;
   readonly identity: ServerIdentity;
@@ -70,19 +68,19 @@ export async function storeRecords(
 }
 
 function makeSentinel(
-  { start, stopLsn, copied, identity, startTime, request }: RecordInputs,
+  { start, copied, identity, startTime, request }: RecordInputs,
   tars: readonly Receipt[],
   finishTime: Instant,
 ): FullSentinel {
   const dataDir = identity.dataDirectory ?? '';
-  const linked = start.tablespaces.filter(({ location }) => location.startsWith('/'));
+  const linked = copied.tablespaces.filter(({ location }) => location.startsWith('/'));
   const spec = {
     basePrefix: dataDir,
     tablespaces: linked.map(({ oid, location }) => ({ oid: String(oid), location })),
   };
   return {
     startLsn: start.startLsn,
-    stopLsn,
+    stopLsn: copied.stopLsn,
     pgVersion: identity.versionNumber,
     systemId: identity.systemId,
     plainBytes: copied.plainBytes,

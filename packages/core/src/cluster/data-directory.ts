@@ -98,7 +98,7 @@ function readFully(
 }
 
 /** `undefined` for what is gone. `ELOOP` is a link where the name led to a file before. */
-function ifThere<T>(path: TreePath, look: () => T): T | undefined {
+export function ifThere<T>(path: TreePath, look: () => T): T | undefined {
   try {
     return look();
   } catch (error) {

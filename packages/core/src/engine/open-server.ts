@@ -9,6 +9,7 @@ import {
 } from '../postgres/connection-settings.ts';
 import { identifySystem } from '../postgres/identify-system.ts';
 import { loadConnection } from '../postgres/load-connection.ts';
+import { openFilesSource } from './open-files-source.ts';
 import { protocolSource } from '../postgres/protocol-source.ts';
 import {
   openReplicationSession,
@@ -27,13 +28,16 @@ export interface OpenedServer extends AsyncDisposable {
 interface ServerRequest {
   /** The environment, with what options and settings file add. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The data directory to read; the server sends it if absent. */
+  readonly dataDirectory?: string | undefined;
   readonly report: Report;
   readonly signal: AbortSignal;
 }
 
 /**
  * Connects to the server that libpq's variables name. A role with LOGIN and REPLICATION is enough;
- * an ordinary session only makes records and messages better, so its absence is just reported.
+ * an ordinary session only makes records and messages better, so its absence is just reported. To
+ * read the data directory takes more: see `openFilesSource`.
  */
 export async function openServer(request: ServerRequest): Promise<OpenedServer> {
   const { signal, report } = request;
@@ -46,8 +50,13 @@ export async function openServer(request: ServerRequest): Promise<OpenedServer> 
       facts,
       signal,
     );
+    const same = onlyHost(connection, host);
+    const source =
+      request.dataDirectory === undefined
+        ? protocolSource(same, report)
+        : await openFilesSource({ connection: same, session, facts }, request.dataDirectory);
     return {
-      source: protocolSource(onlyHost(connection, host), report),
+      source,
       server: {
         identity,
         archiverState: async () => (session === undefined ? undefined : describeArchiver(session)),

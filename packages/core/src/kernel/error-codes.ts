@@ -257,7 +257,12 @@ export const ERROR_CODES = {
   'page-checksum': {
     exit: 'failure',
     retry: false,
-    doc: 'PostgreSQL found pages with wrong checksums while the backup ran. The backup was not completed; the pages are named above.',
+    doc: 'Pages with wrong checksums were found while the backup ran. The backup was not completed; the pages are named above.',
+  },
+  'server-changed': {
+    exit: 'temporary',
+    retry: false,
+    doc: 'Something was changed on the server at the very moment at which the backup started. Take it again.',
   },
   'server-promoted': {
     exit: 'failure',

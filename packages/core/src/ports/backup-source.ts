@@ -10,9 +10,13 @@ export interface Tablespace {
   readonly location: string;
 }
 
-export interface BackupStart {
+/** Where recovery of a backup begins. */
+export interface BackupPosition {
   readonly startLsn: Lsn;
   readonly timeline: TimelineId;
+}
+
+export interface BackupStart extends BackupPosition {
   readonly tablespaces: readonly Tablespace[];
   /** The server's estimate of the bytes to come, for progress. */
   readonly estimatedBytes?: number;
@@ -57,7 +61,11 @@ export interface BackupEnd {
 }
 
 /** A backup under way. Disposing it before its end makes the server abort it. */
-export interface OpenBackup extends AsyncDisposable {
+export type OpenBackup = StreamBackup | FilesBackup;
+
+/** A backup whose files the server sends. */
+export interface StreamBackup extends AsyncDisposable {
+  readonly kind: 'stream';
   readonly start: BackupStart;
   /** Everything of the backup, once, in the order it comes. `global/pg_control` is the last file. */
   items(): AsyncIterable<BackupItem>;
@@ -66,6 +74,27 @@ export interface OpenBackup extends AsyncDisposable {
    * `server-promoted`, `connection-lost`, `server-error`: then there is no backup.
    */
   end(): Promise<BackupEnd>;
+}
+
+/** A backup whose files are read where they lie, between its start and its end. */
+export interface FilesBackup extends AsyncDisposable {
+  readonly kind: 'files';
+  readonly start: BackupPosition;
+  /** The server's data directory, absolute. */
+  readonly directory: string;
+  /** Aborts when the session that holds the backup is lost: the server has ended it then. */
+  readonly lost: AbortSignal;
+  /**
+   * Ends the backup after all files have been read. Throws `server-promoted`, `connection-lost`,
+   * `server-error`: then there is no backup.
+   */
+  stop(): Promise<FilesEnd>;
+}
+
+export interface FilesEnd extends BackupEnd {
+  /** `backup_label` and `tablespace_map`, byte for byte; the map is empty without tablespaces. */
+  readonly label: Uint8Array;
+  readonly tablespaceMap: Uint8Array;
 }
 
 export interface BackupRequest {
@@ -83,6 +112,6 @@ export interface BackupRequest {
  * Where a base backup comes from. It never waits for WAL to be archived: whoever completes the
  * backup does that, with a bound.
  */
-export interface BackupSource {
-  open(request: BackupRequest, options: { readonly signal: AbortSignal }): Promise<OpenBackup>;
+export interface BackupSource<Backup extends OpenBackup = OpenBackup> {
+  open(request: BackupRequest, options: { readonly signal: AbortSignal }): Promise<Backup>;
 }

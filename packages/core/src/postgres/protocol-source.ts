@@ -5,8 +5,8 @@ import type {
   BackupItem,
   BackupRequest,
   BackupSource,
-  OpenBackup,
   SourceMember,
+  StreamBackup,
   Tablespace,
 } from '../ports/backup-source.ts';
 import type { Report } from '../ports/report.ts';
@@ -18,13 +18,17 @@ import { openReplicationSession } from './replication-session.ts';
  * Base backups by the replication protocol, from the server that `settings` lead to. Each one has
  * a session of its own, which its disposal closes.
  */
-export function protocolSource(settings: ConnectionSettings, report: Report): BackupSource {
+export function protocolSource(
+  settings: ConnectionSettings,
+  report: Report,
+): BackupSource<StreamBackup> {
   return {
-    open: async (request: BackupRequest, { signal }): Promise<OpenBackup> => {
+    open: async (request: BackupRequest, { signal }): Promise<StreamBackup> => {
       const session = await openReplicationSession(settings, { signal });
       try {
         const backup = await runBaseBackup(session, request, report);
         return {
+          kind: 'stream',
           start: backup.start,
           items: () => itemsOf(backup),
           end: () => backup.end(),

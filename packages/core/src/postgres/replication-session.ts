@@ -4,7 +4,7 @@ import type { ConnectionSettings, HostSettings } from './connection-settings.ts'
 import { decodeMessage, type ServerMessage, type ServerNotice } from './messages.ts';
 import { openFirst } from './open-first.ts';
 import { openHost, type OpenedHost } from './open-host.ts';
-import { requestCancel } from './request-cancel.ts';
+import { backendKeyOf, requestCancel } from './request-cancel.ts';
 import { serverError } from './server-error.ts';
 import type { ServerVersion } from './server-version.ts';
 import type { Wire } from './wire.ts';
@@ -120,18 +120,11 @@ export async function openReplicationSession(
 ): Promise<ReplicationSession> {
   return openFirst(settings, async (host) => {
     const opened = await openHost(settings, host, { kind: 'physical', signal });
-    const { processID, secretKey } = opened.client as unknown as Partial<ClientKey>;
+    const key = backendKeyOf(opened);
     return new ReplicationSession(opened, async () => {
-      if (typeof processID !== 'number' || typeof secretKey !== 'number') return;
-      await requestCancel(opened.host, settings.tls, { processId: processID, secret: secretKey });
+      if (key !== undefined) await requestCancel(opened.host, settings.tls, key);
     });
   });
-}
-
-/** What the server told `pg`'s client and its types do not know; poolers may tell nothing. */
-interface ClientKey {
-  readonly processID: number | null;
-  readonly secretKey: number | null;
 }
 
 /** The error for a message that cannot come at this place. */

@@ -1,12 +1,26 @@
 import { once } from 'node:events';
 import { serialize } from 'pg-protocol';
 import type { HostSettings, TlsSettings } from './connection-settings.ts';
+import type { OpenedHost } from './open-host.ts';
 import { encryptionsOf, openSocket } from './open-socket.ts';
 
 /** By which a server knows the session whose command is to be cancelled. */
 export interface BackendKey {
   readonly processId: number;
   readonly secret: number;
+}
+
+/** What the server told `pg`'s client and its types do not know; poolers may tell nothing. */
+interface ClientKey {
+  readonly processID: number | null;
+  readonly secretKey: number | null;
+}
+
+/** The key of a session that has just been made, if the server told one. */
+export function backendKeyOf({ client }: OpenedHost): BackendKey | undefined {
+  const { processID, secretKey } = client as unknown as Partial<ClientKey>;
+  if (typeof processID !== 'number' || typeof secretKey !== 'number') return undefined;
+  return { processId: processID, secret: secretKey };
 }
 
 /** Nobody waits longer for what is only a courtesy. */

@@ -5,6 +5,7 @@ import { noticeOf } from './connect-error.ts';
 import type { ConnectionSettings, HostSettings } from './connection-settings.ts';
 import { openFirst } from './open-first.ts';
 import { openHost, type OpenedHost } from './open-host.ts';
+import { backendKeyOf, requestCancel } from './request-cancel.ts';
 import { serverError } from './server-error.ts';
 import type { ServerVersion } from './server-version.ts';
 
@@ -24,6 +25,9 @@ export interface SqlSession extends AsyncDisposable {
   query<Row extends TextRow>(text: string, values?: readonly (string | null)[]): Promise<Row[]>;
   /** The value of a setting, as `SHOW` prints it. */
   show(name: string): Promise<string>;
+  /** Aborts, with `connection-lost`, when the connection ends without having been closed. */
+  readonly lost: AbortSignal;
+  /** Ends the session, and first the statement that the server is still at. */
   close(): Promise<void>;
 }
 
@@ -42,7 +46,7 @@ export async function openSqlSession(
   { signal }: { readonly signal: AbortSignal },
 ): Promise<SqlSession> {
   const session = await openFirst(settings, async (host) =>
-    sqlSession(await openHost(settings, host, { kind: 'sql', signal }), signal),
+    sqlSession(await openHost(settings, host, { kind: 'sql', signal }), settings, signal),
   );
   try {
     await session.query(NO_TIME_LIMITS);
@@ -53,17 +57,36 @@ export async function openSqlSession(
   }
 }
 
-function sqlSession({ host, wire, client, version }: OpenedHost, signal: AbortSignal): SqlSession {
+function sqlSession(
+  opened: OpenedHost,
+  settings: ConnectionSettings,
+  signal: AbortSignal,
+): SqlSession {
+  const { host, wire, client, version } = opened;
+  const lost = new AbortController();
   let last: Promise<unknown> = Promise.resolve();
+  let running = 0;
+  let closed = false;
+  wire.socket.once('close', () => {
+    if (!closed) lost.abort(connectionLost('it was closed'));
+  });
   const query: SqlSession['query'] = <Row extends TextRow>(
     text: string,
     values: readonly (string | null)[] = [],
   ) => {
-    const turn = last.then(() => run<Row>(client, text, values, signal));
+    running += 1;
+    const turn = last
+      .then(() => run<Row>(client, text, values, signal))
+      .finally(() => {
+        running -= 1;
+      });
     last = turn.catch(() => undefined);
     return turn;
   };
   const close = async (): Promise<void> => {
+    closed = true;
+    const key = backendKeyOf(opened);
+    if (running > 0 && key !== undefined) await requestCancel(host, settings.tls, key);
     await wire.close();
   };
   return {
@@ -71,6 +94,7 @@ function sqlSession({ host, wire, client, version }: OpenedHost, signal: AbortSi
     version,
     parameters: wire.parameters,
     query,
+    lost: lost.signal,
     show: async (name) => {
       const [row] = await query<{ setting: string }>(
         'select pg_catalog.current_setting($1) as setting',
@@ -97,13 +121,13 @@ async function run<Row extends TextRow>(
     signal.throwIfAborted();
     if (isTsbkError(error)) throw error;
     if (error instanceof DatabaseError) throw serverError('PostgreSQL', noticeOf(error), error);
-    throw new TsbkError(
-      'connection-lost',
-      `the connection to PostgreSQL was lost: ${messageOf(error)}`,
-      {
-        cause: error,
-        hint: 'See the log of the PostgreSQL server and check the network between.',
-      },
-    );
+    throw connectionLost(messageOf(error), error);
   }
+}
+
+function connectionLost(why: string, cause?: unknown): TsbkError {
+  return new TsbkError('connection-lost', `the connection to PostgreSQL was lost: ${why}`, {
+    cause,
+    hint: 'See the log of the PostgreSQL server and check the network between.',
+  });
 }

@@ -47,14 +47,14 @@ export const BACKUP_SETTINGS = {
     env: ['TSBK_DISK_RATE_LIMIT', 'WALG_DISK_RATE_LIMIT'],
     kind: size(32 * 1024),
     commands: ['backup-push'],
-    doc: 'Bytes a second that PostgreSQL may read and send for a backup. Unset: no limit.',
+    doc: 'Bytes a second that are read from the data directory for a backup, by PostgreSQL or tsbk. Unset: no limit.',
   }),
   verifyChecksums: setting({
     env: ['TSBK_VERIFY_PAGE_CHECKSUMS', 'WALG_VERIFY_PAGE_CHECKSUMS'],
     kind: boolean,
     default: true,
     commands: ['backup-push'],
-    doc: 'Have PostgreSQL verify page checksums while it reads; a wrong one fails the backup.',
+    doc: 'Verify page checksums while the files are read; a wrong one fails the backup.',
   }),
   sentinelUserData: setting({
     env: ['TSBK_SENTINEL_USER_DATA', 'WALG_SENTINEL_USER_DATA'],

@@ -32,3 +32,35 @@ export async function mapParallel<T, R>(
   signal.throwIfAborted();
   return settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
 }
+
+/**
+ * Runs `work` for every item as it comes, at most `width` at once: the next item is asked for when
+ * there is somebody to work on it. The first failure, of an item or of what gives them, stops the
+ * others by their signal; all have ended when this settles, and the first failure is what is thrown.
+ */
+export async function eachParallel<T>(
+  items: AsyncIterable<T>,
+  { width, signal }: { readonly width: number; readonly signal: AbortSignal },
+  work: (item: T, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const stop = new AbortController();
+  const both = AbortSignal.any([signal, stop.signal]);
+  const iterator = items[Symbol.asyncIterator]();
+  let failure: { readonly error: unknown } | undefined;
+  const worker = async (): Promise<void> => {
+    try {
+      for (;;) {
+        both.throwIfAborted();
+        const next = await iterator.next();
+        if (next.done === true) return;
+        await work(next.value, both);
+      }
+    } catch (error) {
+      failure ??= { error };
+      stop.abort(error);
+    }
+  };
+  await Promise.all(Array.from({ length: width }, worker));
+  await iterator.return?.();
+  if (failure !== undefined) throw failure.error;
+}

@@ -1,0 +1,22 @@
+import type { BackupEnd, Tablespace } from '../ports/backup-source.ts';
+import type { Receipt } from '../ports/lanes.ts';
+import type { PackedPart } from './pack.ts';
+
+/** `backup_label` and `tablespace_map`, byte for byte as the server sent them. */
+export interface LabelFiles {
+  readonly label: Uint8Array;
+  readonly tablespaceMap: Uint8Array;
+  /** Permission bits: 0o640 in a cluster that its group may read. */
+  readonly mode: number;
+}
+
+/** A backup whose files are stored and whose end the server has confirmed, whatever its source. */
+export interface CopiedBackup extends BackupEnd {
+  readonly parts: readonly PackedPart[];
+  readonly control: Receipt;
+  readonly manifest: Receipt;
+  readonly labels: LabelFiles;
+  readonly tablespaces: readonly Tablespace[];
+  /** Payload bytes of all files. */
+  readonly plainBytes: number;
+}
