@@ -68,6 +68,18 @@ describe('a backup from a server that is none', () => {
   const copy = (...messages: readonly Buffer[]): Buffer =>
     Buffer.concat([START, SPACES, COPY_OUT, ...messages]);
   const base = message('d', 'nbase.tar\0\0');
+
+  it('is left in time when it goes on after an error, which counts', async () => {
+    const failure = notice('E', 'ERROR', '42501', 'permission denied');
+    const silent = { stayOpen: true, answer: () => [failure] };
+    const chatty = {
+      answer: () => endless([copy(base), failure], notice('N', 'NOTICE', '00000', 'x')),
+    };
+    const isTheError = (error: unknown): boolean => isTsbkError(error, 'server-denied');
+    const runs = [silent, chatty].map((options) => assert.rejects(backupOf(options), isTheError));
+    await Promise.all(runs);
+  });
+
   const refusals: readonly (readonly [string, ErrorCode, Buffer])[] = [
     [
       'ends the stream before the last word',
@@ -322,4 +334,10 @@ function tarHeader(name: string, typeflag: string): Buffer {
   const sum = block.reduce((total, byte) => total + byte, 0);
   block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
   return block;
+}
+
+/** `head`, and then `again` for ever. */
+function* endless(head: readonly Buffer[], again: Buffer): Iterable<Buffer> {
+  yield* head;
+  for (;;) yield again;
 }

@@ -5,8 +5,6 @@ import type { Report } from '../ports/report.ts';
 import { separateCopies, singleCopy, type NextMessage } from './archive-events.ts';
 import { BackupNotices } from './backup-notices.ts';
 import { baseBackupCommand, MAJOR_WITH_OPTION_LIST } from './base-backup-command.ts';
-import { isTsbkError } from '../kernel/errors.ts';
-import type { ServerNotice } from './messages.ts';
 import { unexpected, type RawRow, type ReplicationSession } from './replication-session.ts';
 import { splitArchives, type Archive } from './split-archives.ts';
 
@@ -70,21 +68,12 @@ function errorsThrown(session: ReplicationSession, notices: BackupNotices): Next
   return async () => {
     const message = await session.next();
     if (message.kind !== 'error') return message;
-    await settle(session, message.notice);
+    // That it was promoted comes as a parameter after the error.
+    const { severity } = message.notice;
+    if (severity !== 'FATAL' && severity !== 'PANIC') await session.hearOut('BASE_BACKUP');
     const promoted = wasStandby && session.parameters.get('in_hot_standby') === 'off';
     throw notices.failure(message.notice, promoted);
   };
-}
-
-/** Hears the server out: that it was promoted comes as a parameter after the error. */
-async function settle(session: ReplicationSession, notice: ServerNotice): Promise<void> {
-  if (notice.severity === 'FATAL' || notice.severity === 'PANIC') return;
-  try {
-    await session.readToReady('BASE_BACKUP');
-  } catch (error) {
-    // The server's error says more than that the connection ended after it.
-    if (!isTsbkError(error)) throw error;
-  }
 }
 
 async function readEnd(next: NextMessage): Promise<BackupEnd> {

@@ -1,5 +1,6 @@
 import { serialize } from 'pg-protocol';
-import { TsbkError } from '../kernel/errors.ts';
+import { isTsbkError, TsbkError } from '../kernel/errors.ts';
+import { orAbort } from '../stream/abort.ts';
 import type { ConnectionSettings, HostSettings } from './connection-settings.ts';
 import { decodeMessage, type ServerMessage, type ServerNotice } from './messages.ts';
 import { openFirst } from './open-first.ts';
@@ -14,6 +15,8 @@ export type RawRow = readonly (Buffer | undefined)[];
 
 /** More rows than any replication command has; a server that sends more is not sane. */
 const ROWS_MAX = 100_000;
+/** A server needs no longer to come to its end after an error. */
+const HEAR_OUT_MS = 5000;
 
 /**
  * A walsender session: simple queries and COPY, one command at a time, every message pulled when
@@ -62,7 +65,7 @@ export class ReplicationSession implements AsyncDisposable {
       const message = await this.next();
       if (message.kind === 'complete') return rows;
       if (message.kind === 'error') {
-        await this.readToReady(what);
+        await this.hearOut(what);
         throw serverError(what, message.notice);
       }
       if (message.kind === 'row' && rows.length < ROWS_MAX) rows.push(message.values);
@@ -79,6 +82,21 @@ export class ReplicationSession implements AsyncDisposable {
       if (message.kind === 'error') failure = message.notice;
     }
     if (failure !== undefined) throw serverError(what, failure);
+  }
+
+  /**
+   * Reads to where the server awaits a command, after it said what is wrong. One that does not get
+   * there in time is left; whatever else goes wrong says less than its error. Throws only the
+   * signal's reason.
+   */
+  async hearOut(what: string): Promise<void> {
+    const late = AbortSignal.timeout(HEAR_OUT_MS);
+    try {
+      await orAbort(this.readToReady(what), late, () => void this.#wire.close());
+    } catch (error) {
+      const isReason = !isTsbkError(error) || isTsbkError(error, 'interrupted');
+      if (isReason && error !== late.reason) throw error;
+    }
   }
 
   /** Runs a command that answers with rows. */
