@@ -336,11 +336,15 @@ for (const role of ['postgres', 'walker'] as const) {
     for (const name of taken) {
       const claim = join(site.root, 'basebackups_005', name, 'tsbk_run.json');
       mkdirSync(dirname(claim), { recursive: true });
-      writeFileSync(claim, '{"run":"another","host":"elsewhere"}');
+      writeFileSync(claim, '{"run":"x","host":"elsewhere","started":"2026-11-22T02:03:52Z"}');
     }
     giveToServerUser(site.root);
     const { name, run } = await site.push([], { env: { PGUSER: role } });
-    assert.ok(!taken.includes(name) && run.stderr.includes('is taken already'), run.stderr);
+    assert.ok(!taken.includes(name), run.stderr);
+    assert.match(
+      run.stderr,
+      /taken already: .* of elsewhere, begun 2026.*`tsbk st claims --remove`/,
+    );
     assert.deepEqual(await site.list(), [name]);
     const others = backupObjects(site).filter((path) => !path.includes(name));
     assert.deepEqual(

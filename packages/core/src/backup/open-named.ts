@@ -1,11 +1,13 @@
-import { TsbkError } from '../kernel/errors.ts';
+import { isTsbkError, TsbkError } from '../kernel/errors.ts';
+import { formatInstant } from '../kernel/instant.ts';
 import { fullBackupName } from '../kernel/backup-name.ts';
 import { formatSegment, segmentNumberAt } from '../kernel/wal-file.ts';
 import type { BackupServer } from '../ports/backup-server.ts';
 import type { BackupSource, OpenBackup } from '../ports/backup-source.ts';
 import type { Report } from '../ports/report.ts';
-import type { Claimant, ProcessMark } from '../repository/claim-record.ts';
-import type { Repository } from '../repository/repository.ts';
+import { readClaim, type Claimant, type ProcessMark } from '../repository/claim-record.ts';
+import { sentinelKey } from '../repository/layout.ts';
+import type { Repository, RunOptions } from '../repository/repository.ts';
 import { claimName, removeUnfinished } from './claim.ts';
 
 /** A backup under way whose name this run holds. */
@@ -55,8 +57,9 @@ export async function openNamed(
       const { runId: run, hostname: host, process } = request;
       held = await claim(repository, name, { claimant: { run, host, process }, signal });
       if (held) return { name, backup, [Symbol.asyncDispose]: () => backup[Symbol.asyncDispose]() };
-      report({ kind: 'info', text: `${name} is taken already` });
-      if (attempt === ATTEMPTS || server.identity.inRecovery) throw taken(name, server);
+      const holder = await describeHolder(repository, name, { signal });
+      report({ kind: 'info', text: `${name} is taken already: ${holder}` });
+      if (attempt === ATTEMPTS || server.identity.inRecovery) throw taken(name, holder, server);
     } finally {
       if (!held) await backup[Symbol.asyncDispose]();
     }
@@ -79,10 +82,27 @@ async function claim(
   }
 }
 
-function taken(name: string, server: BackupServer): TsbkError {
+/** Who has a name, and what to do about a run that was killed. */
+async function describeHolder(
+  repository: Repository,
+  name: string,
+  { signal }: RunOptions,
+): Promise<string> {
+  const sentinel = await repository.store.stat(sentinelKey(name), { signal });
+  if (sentinel !== undefined) return 'that backup is complete';
+  const claim = await readClaim(repository, name, { signal }).catch((error: unknown) => {
+    if (isTsbkError(error, 'record-invalid')) return undefined;
+    throw error;
+  });
+  const begun = claim?.started === undefined ? '' : `, begun ${formatInstant(claim.started)}`;
+  const whose = claim === undefined ? 'of another run' : `of ${claim.host}${begun}`;
+  return `an unfinished backup ${whose}. If it was killed, \`tsbk st claims --remove\` takes it away`;
+}
+
+function taken(name: string, holder: string, server: BackupServer): TsbkError {
   return new TsbkError(
     'backup-exists',
-    `a backup that starts in this segment exists or is unfinished (${name})`,
+    `a backup that starts in this segment is there already (${name}): ${holder}`,
     {
       hint: server.identity.inRecovery
         ? 'On a standby the start point moves only with restartpoints: run CHECKPOINT on the primary, let the standby replay it, then try again. `tsbk st claims` shows an unfinished one.'
