@@ -80,7 +80,8 @@ function startServer({ archiveCommand }: WalCapture): Promise<Server> {
 }
 
 function say(text: string): void {
-  process.stderr.write(`bench: ${text}\n`);
+  const seconds = Math.round(performance.now() / 1000);
+  process.stderr.write(`bench: ${String(seconds).padStart(4)} s: ${text}\n`);
 }
 
 await main();

@@ -39,7 +39,7 @@ function open(site: Site): Session {
     archiveGet: run(['archive-get']),
     backup: run(['backup', '--type=full']),
     restore: (directory) => run(['restore', `--pg1-path=${directory}`]),
-    opens: 'by-harness',
+    opens: 'as-restored',
   };
 }
 

@@ -24,7 +24,8 @@ export const walGRemote: Contender = {
   title: 'WAL-G, protocol',
   note: 'wal-g backup-push: streams over the replication protocol; defaults',
   absent: walG.absent,
-  excluded: () => undefined,
+  excluded: ({ encrypted }) =>
+    encrypted ? 'it encrypts as it does from files, which stands for both' : undefined,
   open: (site) => openWalG(site, []),
 };
 
