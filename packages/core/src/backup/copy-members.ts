@@ -9,6 +9,7 @@ import { manifestKey } from '../repository/layout.ts';
 import type { Repository } from '../repository/repository.ts';
 import { createObject } from '../repository/write-object.ts';
 import { collect } from '../stream/collect.ts';
+import { owned } from '../stream/owned.ts';
 import { sourceOf } from '../stream/source.ts';
 import { roleOf, tarNameOf } from './canonical.ts';
 import type { CopiedBackup } from './copied-backup.ts';
@@ -74,7 +75,7 @@ function makeIntake(inputs: CopyInputs, pack: Packer, options: CopyOptions): Int
   let plainBytes = 0;
 
   const hold = async (member: SourceMember, body: ByteSource): Promise<void> => {
-    const bytes = await collect(body, { maxBytes: SMALL_FILE_BYTES_MAX, what: member.path });
+    const bytes = await collect(owned(body), { maxBytes: SMALL_FILE_BYTES_MAX, what: member.path });
     held.set(member.path, { member, bytes });
   };
   const store = async (member: SourceMember, body: ByteSource): Promise<void> => {

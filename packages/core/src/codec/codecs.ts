@@ -1,5 +1,6 @@
 import type { ByteStage } from '../ports/bytes.ts';
 import type { Codec, CodecName } from '../ports/codec.ts';
+import { owned } from '../stream/owned.ts';
 
 const ZSTD_LEVEL_DEFAULT = 3;
 
@@ -42,7 +43,7 @@ export function codecByName(
         decompress: onDemand(async () => (await import('./brotli.ts')).brotliDecompress),
       };
     case 'none':
-      return { name, extension: '', compress: copied, decompress: asItIs };
+      return { name, extension: '', compress: owned, decompress: asItIs };
     case 'gzip':
       return {
         name,
@@ -82,8 +83,3 @@ function onDemand(load: () => Promise<ByteStage>): ByteStage {
 }
 
 const asItIs: ByteStage = (source) => source;
-
-/** What is lent to a codec becomes its reader's own. */
-const copied: ByteStage = async function* (source) {
-  for await (const chunk of source) yield Uint8Array.from(chunk);
-};

@@ -46,11 +46,14 @@ export type BackupItem =
   | {
       readonly kind: 'member';
       readonly member: SourceMember;
-      /** Exactly `member.bytes` bytes. Must be consumed or returned before the next item. */
+      /**
+       * Exactly `member.bytes` bytes. Must be consumed or returned before the next item. A chunk is
+       * lent: it may change when the next one is asked for.
+       */
       readonly body: ByteSource;
     }
   | {
-      /** PostgreSQL's own `backup_manifest`, byte for byte. Comes after all members. */
+      /** PostgreSQL's own `backup_manifest`, byte for byte. Comes after all members; lent as they are. */
       readonly kind: 'manifest';
       readonly body: ByteSource;
     };

@@ -3,7 +3,7 @@ import { TsbkError } from '../kernel/errors.ts';
 /** One message of the server: its type letter and what follows the length. */
 export interface Frame {
   readonly type: string;
-  /** A view of the chunk it came in, or a copy; it belongs to the caller. */
+  /** Lent until the next frame is asked for if this is COPY data; else it belongs to the caller. */
   readonly body: Buffer;
 }
 
@@ -11,6 +11,7 @@ export interface Frame {
 export const FRAME_BYTES_MAX = 16 * 1024 * 1024;
 
 const HEADER_BYTES = 5;
+const COPY_DATA = 'd';
 const NOTHING = Buffer.alloc(0);
 
 /**
@@ -22,7 +23,10 @@ export class FrameReader {
   readonly #pull: () => Promise<Buffer | undefined>;
   #rest: Buffer = NOTHING;
 
-  /** `pull` gives the next bytes, `undefined` at the end; what it throws passes through. */
+  /**
+   * `pull` gives the next bytes, lent until it is called again, `undefined` at the end; what it throws
+   * passes through.
+   */
   constructor(pull: () => Promise<Buffer | undefined>) {
     this.#pull = pull;
   }
@@ -48,7 +52,7 @@ export class FrameReader {
     }
     const body = await this.#take(bytes);
     if (body.length < bytes) throw cutOff();
-    return { type, body };
+    return { type, body: type === COPY_DATA ? body : Buffer.from(body) };
   }
 
   /** Exactly `bytes` bytes; fewer only at the end of the stream. */
@@ -62,7 +66,8 @@ export class FrameReader {
         if (chunk === undefined) break;
         this.#rest = chunk;
       }
-      const piece = this.#cut(Math.min(missing, this.#rest.length));
+      // A copy: the next pull may change the chunk.
+      const piece = Buffer.from(this.#cut(Math.min(missing, this.#rest.length)));
       pieces.push(piece);
       missing -= piece.length;
     }

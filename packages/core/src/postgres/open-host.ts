@@ -59,8 +59,8 @@ async function attempt(
 ): Promise<OpenedHost> {
   const { kind, signal, encryption, deadline } = options;
   const either = AbortSignal.any([signal, deadline]);
-  const socket = await openSocket(host, settings.tls, { encryption, signal: either });
-  const wire = new Wire(socket, signal);
+  const opened = await openSocket(host, settings.tls, { encryption, signal: either });
+  const wire = new Wire(opened, signal);
   try {
     const client = await orAbort(authenticate(wire, settings, { host, kind }), either);
     const version = parseServerVersion(wire.parameters.get('server_version') ?? '');

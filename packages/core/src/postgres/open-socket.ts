@@ -9,7 +9,8 @@ import {
   type SslMode,
   type TlsSettings,
 } from './connection-settings.ts';
-import { SocketReader } from './socket-reader.ts';
+import { ReceiveRing } from './receive-ring.ts';
+import { SocketReader, type Receiver } from './socket-reader.ts';
 import { tlsOptions } from './tls-options.ts';
 
 /** `offer` takes TLS if the server has it and goes on without if not. */
@@ -38,30 +39,39 @@ export function encryptionsOf(mode: SslMode, host: HostSettings): readonly Encry
   }
 }
 
+/** A connected socket and how it is read. */
+export interface OpenedSocket {
+  readonly socket: Socket;
+  readonly receiver: Receiver;
+}
+
 /**
- * Connects to a host and negotiates TLS. The socket is paused, and nothing has been read from it
- * beyond the negotiation. Rejects with system errors as they come, with `server-tls` when TLS
- * cannot be had, and with the signal's reason; then the socket is gone.
+ * Connects to a host and negotiates TLS. Nothing of what the
+ * server says after the negotiation is lost. Rejects with system errors as they come, with `server-tls` when TLS
+ * cannot be had, and with the signal's reason; then the socket is gone. A plain one is read into memory
+ * that is used again, which only one that is never encrypted can be.
  */
 export async function openSocket(
   host: HostSettings,
   settings: TlsSettings,
   options: { readonly encryption: Encryption; readonly signal: AbortSignal },
-): Promise<Socket> {
+): Promise<OpenedSocket> {
   const { encryption, signal } = options;
   signal.throwIfAborted();
   const secured =
     encryption === 'plain' || host.kind === 'socket' ? undefined : await tlsOptions(settings, host);
-  const socket = dial(host);
+  const ring = new ReceiveRing();
+  const socket = dial(host, secured === undefined ? ring : undefined);
   const onAbort = (): void => void socket.destroy();
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     await once(socket, 'connect', { signal });
-    if (secured === undefined) return socket;
+    if (secured === undefined) return { socket, receiver: ring };
     if (settings.negotiation === 'postgres' && !(await askForTls(socket, host, encryption))) {
-      return socket;
+      return { socket, receiver: new SocketReader(socket) };
     }
-    return await handshake(socket, secured, signal);
+    const secure = await handshake(socket, secured, signal);
+    return { socket: secure, receiver: new SocketReader(secure) };
   } catch (error) {
     socket.destroy();
     signal.throwIfAborted();
@@ -71,11 +81,13 @@ export async function openSocket(
   }
 }
 
-function dial(host: HostSettings): Socket {
+function dial(host: HostSettings, ring: ReceiveRing | undefined): Socket {
+  const reading = ring === undefined ? {} : { onread: ring.onread };
   const socket =
     host.kind === 'socket'
-      ? connectTcp({ path: `${host.directory}/.s.PGSQL.${host.port}` })
-      : connectTcp({ host: host.address ?? host.name, port: host.port });
+      ? connectTcp({ path: `${host.directory}/.s.PGSQL.${host.port}`, ...reading })
+      : connectTcp({ host: host.address ?? host.name, port: host.port, ...reading });
+  ring?.attach(socket);
   socket.setNoDelay(true);
   socket.setKeepAlive(true, KEEPALIVE_MS);
   return socket;

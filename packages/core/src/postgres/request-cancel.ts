@@ -39,7 +39,7 @@ export async function requestCancel(
   const signal = AbortSignal.timeout(CANCEL_MS);
   const [encryption = 'plain'] = encryptionsOf(tls.mode, host);
   try {
-    const socket = await openSocket(host, tls, { encryption, signal });
+    const { socket } = await openSocket(host, tls, { encryption, signal });
     socket.end(serialize.cancel(processId, secret));
     socket.resume();
     try {

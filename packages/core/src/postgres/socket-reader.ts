@@ -1,10 +1,19 @@
 import type { Duplex } from 'node:stream';
 
+/** Where the bytes of a connection come from. */
+export interface Receiver {
+  /**
+   * The next bytes, lent until they are asked for again; `undefined` when the other side has closed.
+   * Rejects with the socket's error.
+   */
+  next(): Promise<Buffer | undefined>;
+}
+
 /**
  * Pulls chunks out of a socket. The socket stays paused: it reads ahead by its high-water mark
  * (64 KiB at most) and no further, so that a reader who does not ask lets TCP hold the server back.
  */
-export class SocketReader {
+export class SocketReader implements Receiver {
   readonly #socket: Duplex;
   readonly #listeners: Readonly<Record<string, (error?: Error) => void>>;
   #wake: (() => void) | undefined;

@@ -3,7 +3,7 @@ import { serialize } from 'pg-protocol';
 import { TsbkError, isTsbkError, messageOf } from '../kernel/errors.ts';
 import { FrameReader, type Frame } from './frame-reader.ts';
 import { sidenoteOf, type ServerNotice } from './messages.ts';
-import { SocketReader } from './socket-reader.ts';
+import type { Receiver } from './socket-reader.ts';
 
 /** Servers report fifteen or so. */
 const PARAMETERS_MAX = 1000;
@@ -22,11 +22,13 @@ export class Wire {
   readonly #frames: FrameReader;
   readonly #onAbort: () => void;
 
-  constructor(socket: Duplex, signal: AbortSignal) {
+  constructor(
+    { socket, receiver }: { readonly socket: Duplex; readonly receiver: Receiver },
+    signal: AbortSignal,
+  ) {
     this.socket = socket;
     this.#signal = signal;
-    const reader = new SocketReader(socket);
-    this.#frames = new FrameReader(() => reader.next());
+    this.#frames = new FrameReader(() => receiver.next());
     this.#onAbort = () => void socket.destroy();
     if (signal.aborted) this.#onAbort();
     else signal.addEventListener('abort', this.#onAbort, { once: true });
