@@ -100,8 +100,9 @@ function range({ startLsn, finishLsn }: BackupFacts): string {
   return `${show(startLsn, formatLsn)} to ${show(finishLsn, formatLsn)}`;
 }
 
-function madeBy({ side }: BackupDetail): string {
-  return side?.tool ?? 'wal-g';
+function madeBy({ side, sentinel }: BackupDetail): string {
+  // The side record may be there and not be readable here.
+  return side?.tool ?? (sentinel.encryption === undefined ? 'wal-g' : 'tsbk');
 }
 
 function tablespacesOf({ sentinel }: BackupDetail): readonly TablespaceEntry[] {

@@ -58,7 +58,8 @@ export async function storeRecords(
   const { name, copied, labels } = inputs;
   const finishTime = ceilToMicrosecond(repository.clock.now());
   const tars = [...copied.parts.map(({ receipt }) => receipt), copied.control, labels];
-  const sentinel = makeSentinel(inputs, tars, finishTime);
+  const { name: cipher, keyId } = repository.cipher;
+  const sentinel = { ...makeSentinel(inputs, tars, finishTime), encryption: { cipher, keyId } };
 
   await createRecord(repository, metadataKey(name), formatMetadata(sentinel), { signal });
   await storeFilesMetadata(repository, inputs, { signal });
@@ -71,7 +72,7 @@ function makeSentinel(
   { start, copied, identity, startTime, request }: RecordInputs,
   tars: readonly Receipt[],
   finishTime: Instant,
-): FullSentinel {
+): Omit<FullSentinel, 'encryption'> {
   const dataDir = identity.dataDirectory ?? '';
   const linked = copied.tablespaces.filter(({ location }) => location.startsWith('/'));
   const spec = {

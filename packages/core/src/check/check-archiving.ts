@@ -83,6 +83,9 @@ async function readBack(
   name: string,
   { signal, systemId }: RunOptions & { readonly systemId: SystemId | undefined },
 ): Promise<Finding[]> {
+  if (repository.cipher.unreadable !== undefined) {
+    return [ok('archiving', `${name} was archived; reading it back needs the private key`)];
+  }
   const opened = await openWal(repository, name, { signal });
   if (opened === undefined) {
     return [

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { isTsbkError } from '../kernel/errors.ts';
+import { isTsbkError, type TsbkError } from '../kernel/errors.ts';
 import { readCatalog } from '../repository/catalog.ts';
 import { hasObjects } from '../repository/identity.ts';
 import { BACKUPS_FOLDER, sentinelKey } from '../repository/layout.ts';
@@ -9,6 +9,7 @@ import type { Repository, RunOptions } from '../repository/repository.ts';
 import { createObject } from '../repository/write-object.ts';
 import { collect } from '../stream/collect.ts';
 import { sourceOf } from '../stream/source.ts';
+import { tally } from '../stream/tally.ts';
 import { failed, ok, warning, type Finding } from './finding.ts';
 
 /** Compresses, and spans more than one chunk of every codec and cipher. */
@@ -115,18 +116,18 @@ async function roundTrip(repository: Repository, { signal }: RunOptions): Promis
   const { store, writeCodec, cipher } = repository;
   const base = `tsbk-check-${randomBytes(16).toString('hex')}`;
   const bytes = Buffer.concat([randomBytes(PROBE_BYTES / 2), Buffer.alloc(PROBE_BYTES / 2)]);
-  const { key } = await createObject(
+  const { key, stored } = await createObject(
     repository,
     { key: base, source: sourceOf(bytes) },
     { signal },
   );
+  const { unreadable } = cipher;
   try {
-    const opened = await openObject(repository, key, extensionOf(key, base), { signal });
-    const back =
-      opened === undefined
-        ? undefined
-        : await collect(opened.content, { maxBytes: PROBE_BYTES, what: key });
-    if (back?.equals(bytes) !== true) {
+    const comesBack =
+      unreadable === undefined
+        ? (await readBack(repository, { key, base }, { signal }))?.equals(bytes)
+        : (await storedHash(repository, key, { signal })) === stored.sha256;
+    if (comesBack !== true) {
       return [
         failed('repository', 'what was written does not come back', 'Do not use this store.'),
       ];
@@ -134,10 +135,41 @@ async function roundTrip(repository: Repository, { signal }: RunOptions): Promis
   } finally {
     await store.remove(key, { signal });
   }
-  const encryption = cipher.name === 'none' ? 'not encrypted' : `encrypted by ${cipher.name}`;
-  return [
-    ok('repository', `an object was written (${writeCodec.name}, ${encryption}), read and removed`),
-  ];
+  const encryption =
+    cipher.name === 'none' ? 'not encrypted' : `encrypted by ${cipher.name}, key ${cipher.keyId}`;
+  const written = `an object was written (${writeCodec.name}, ${encryption}), read and removed`;
+  return [ok('repository', written), ...(unreadable === undefined ? [] : [notProven(unreadable)])];
+}
+
+/** Plain content of the object that was written. */
+async function readBack(
+  repository: Repository,
+  { key, base }: { readonly key: string; readonly base: string },
+  { signal }: RunOptions,
+): Promise<Buffer | undefined> {
+  const opened = await openObject(repository, key, extensionOf(key, base), { signal });
+  if (opened === undefined) return undefined;
+  return await collect(opened.content, { maxBytes: PROBE_BYTES, what: key });
+}
+
+async function storedHash(
+  { store }: Repository,
+  key: string,
+  { signal }: RunOptions,
+): Promise<string | undefined> {
+  const blob = await store.get(key, { signal });
+  if (blob === undefined) return undefined;
+  const counted = tally();
+  for await (const _ of counted.stage(blob.body));
+  return counted.result().sha256;
+}
+
+function notProven({ message }: TsbkError): Finding {
+  return warning(
+    'repository',
+    `that backups can be decrypted cannot be proven here: ${message}`,
+    'Run tsbk check, and a restore from time to time, where the private key is.',
+  );
 }
 
 async function overwriting(probe: StoreProbe, { signal }: RunOptions): Promise<Finding[]> {

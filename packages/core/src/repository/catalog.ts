@@ -12,6 +12,7 @@ import {
 } from './layout.ts';
 import { parseMetadata, type BackupMetadata } from './metadata.ts';
 import { readRecord } from './read-record.ts';
+import { provenByRecord } from './require-key.ts';
 import type { Repository, RunOptions } from './repository.ts';
 import { parseSentinel, type Sentinel } from './sentinel.ts';
 import { readSideRecord, type SideRecord } from './side-record.ts';
@@ -135,10 +136,21 @@ export async function readBackup(
   const keys = others.map(({ key }) => key);
   return {
     ...summary,
-    side: await readSideRecord(repository, { backup: name, keys }, { signal }),
+    side: await readSide(repository, { summary, keys }, { signal }),
     tars: objects.filter(inTars),
     others,
   };
+}
+
+/** The side record, where it can be read: one who can only write may still list. */
+async function readSide(
+  repository: Repository,
+  { summary, keys }: { readonly summary: BackupSummary; readonly keys: readonly string[] },
+  { signal }: RunOptions,
+): Promise<SideRecord | undefined> {
+  provenByRecord(repository, summary);
+  if (repository.cipher.unreadable !== undefined) return undefined;
+  return await readSideRecord(repository, { backup: summary.name, keys }, { signal });
 }
 
 /** When the backup began: the records' word, the store's time where they have none. */

@@ -35,6 +35,7 @@ const FULL: FullSentinel = {
   hostname: 'db1',
   dataDir: '/var/lib/pg',
   permanent: true,
+  encryption: { cipher: 'libsodium', keyId: '0123456789abcdef' },
 };
 
 test('a sentinel comes back as it was written, 64-bit integers exact', () => {
@@ -52,6 +53,7 @@ test('a sentinel has WAL-G’s keys, and its escapes of HTML characters', () => 
   assert.match(text, /^\{"LSN":18446744073709551400,"PgVersion":170010,"FinishLSN":/);
   assert.match(text, /"ChkpNum":null,"Version":2,"StartTime":"2026-08-21T18:02:35\.123457Z"/);
   assert.match(text, /before \\u003cupgrade\\u003e/);
+  assert.match(text, /"TsbkCipher":"libsodium","TsbkKeyId":"0123456789abcdef"\}$/);
   assert.doesNotMatch(text, /DeltaFrom|[<>&]/);
 });
 

@@ -10,13 +10,15 @@ const HEADER_BYTES = 40;
 
 /**
  * Bytes of a WAL segment of the cluster: what the first segment of the backup says of itself, or
- * the backup's side record; `undefined` when neither is there.
+ * the backup's side record; `undefined` when neither is there or can be read.
  */
 export async function readSegmentSize(
   repository: Repository,
   backup: BackupSummary,
   { signal }: RunOptions,
 ): Promise<number | undefined> {
+  // Who can only write cannot know.
+  if (repository.cipher.unreadable !== undefined) return undefined;
   const name = parseBackupName(backup.name)?.segment;
   const opened = name === undefined ? undefined : await openWal(repository, name, { signal });
   if (opened !== undefined) {

@@ -48,6 +48,15 @@ export interface Sentinel {
   readonly dataDir: string | undefined;
   /** As it was when the backup was made; `metadata.json` has the flag that counts. */
   readonly permanentAtPush: boolean;
+  /** What the backup's objects are encrypted with. WAL-G does not record it, and ignores it. */
+  readonly encryption: RecordedEncryption | undefined;
+}
+
+export interface RecordedEncryption {
+  /** `none`, `libsodium`, `openpgp`. */
+  readonly cipher: string;
+  /** Names the key by a hash. */
+  readonly keyId: string | undefined;
 }
 
 /** The hint WAL-G writes beside its times; they are RFC 3339 all the same. */
@@ -74,6 +83,10 @@ export function parseSentinel(value: JsonValue, what: string): Sentinel {
     hostname: optionalString(o, 'Hostname', what),
     dataDir: optionalString(o, 'DataDir', what),
     permanentAtPush: optionalBoolean(o, 'IsPermanent', what) ?? false,
+    encryption: mapped(optionalString(o, 'TsbkCipher', what), (cipher) => ({
+      cipher,
+      keyId: optionalString(o, 'TsbkKeyId', what),
+    })),
   };
 }
 
@@ -93,11 +106,12 @@ export interface FullSentinel {
   readonly hostname: string;
   readonly dataDir: string;
   readonly permanent: boolean;
+  readonly encryption: RecordedEncryption;
 }
 
-/** The sentinel's text, keys in WAL-G's order. */
+/** The sentinel's text, keys in WAL-G's order, ours after them. */
 export function formatFullSentinel(sentinel: FullSentinel): string {
-  const { tablespaces, userData } = sentinel;
+  const { tablespaces, userData, encryption } = sentinel;
   return stringifyJson(
     {
       LSN: sentinel.startLsn,
@@ -117,6 +131,8 @@ export function formatFullSentinel(sentinel: FullSentinel): string {
       Hostname: sentinel.hostname,
       DataDir: sentinel.dataDir,
       IsPermanent: sentinel.permanent,
+      TsbkCipher: encryption.cipher,
+      ...(encryption.keyId === undefined ? {} : { TsbkKeyId: encryption.keyId }),
     },
     { goEscapes: true },
   );

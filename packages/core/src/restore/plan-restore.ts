@@ -17,6 +17,7 @@ import type { PlannedBackup, PlannedTar, RestorePlan, RestoreRequest } from './p
 import { judgeReach, type Reach } from './reachable.ts';
 import { readCandidates } from './read-candidates.ts';
 import { recoverySettings } from './recovery-settings.ts';
+import { requireKey } from '../repository/require-key.ts';
 import { readSegmentSize } from '../repository/segment-size.ts';
 
 type PlanOptions = RunOptions & { readonly report: Report };
@@ -25,7 +26,7 @@ type PlanOptions = RunOptions & { readonly report: Report };
  * Decides everything about a restore and writes nothing: which backup, what of the archive is
  * needed and there, whether the target can be reached, where everything goes and what speaks
  * against it. What makes the request itself senseless throws (`usage`, `backup-missing`,
- * `backup-unsupported`, `target-unreachable`); what only forbids to begin is in `problems`.
+ * `backup-unsupported`, `target-unreachable`, `wrong-key`, `key-missing`); what only forbids to begin is in `problems`.
  */
 export async function planRestore(
   repository: Repository,
@@ -35,9 +36,13 @@ export async function planRestore(
   const { signal, report } = options;
   report({ kind: 'phase', phase: 'plan', text: 'reading the catalog' });
   const { candidates, passedOver } = await readCandidates(repository, request, { signal });
+  await requireKey(repository, candidates[0], { signal });
   const known = await readSegmentSize(repository, candidates[0], { signal });
   const segmentBytes = known ?? request.segmentBytes;
   const chosen = await chooseWay(repository, { ...request, candidates, segmentBytes }, options);
+  if (chosen.backup.name !== candidates[0].name) {
+    await requireKey(repository, chosen.backup, { signal });
+  }
   const detail = await readRecords(repository, chosen.backup.name, { signal });
   report({ kind: 'phase', phase: 'plan', text: `looking at the WAL after ${detail.name}` });
   const reach = await reachOf(repository, request, { chosen, ...options });

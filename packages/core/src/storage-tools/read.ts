@@ -12,7 +12,7 @@ export interface ReadOptions extends RunOptions {
 /**
  * The content of any object, as far as asked decrypted and decompressed. The extension tells the
  * codec; one that is none's is left as it is, and so are the JSON records, which are never
- * encrypted. Throws `object-missing`.
+ * encrypted. Throws `object-missing`, and `key-missing` before it asks the store.
  */
 export async function readAny(
   repository: Repository,
@@ -20,6 +20,7 @@ export async function readAny(
   { decrypt, decompress, signal }: ReadOptions,
 ): Promise<ByteSource> {
   const { store, cipher, codecOf } = repository;
+  if (decrypt && cipher.unreadable !== undefined && !isPlainRecord(key)) throw cipher.unreadable;
   const blob = await store.get(key, { signal });
   if (blob === undefined) {
     throw new TsbkError('object-missing', `there is no object ${key} in ${store.url}`, {
