@@ -50,13 +50,19 @@ export async function openRepository(
       extension === writeCodec.extension ? writeCodec : codecByExtension(extension),
     walExtensions: [writeCodec.extension, ...others],
     clock: systemClock,
-    partBytes: config.s3PartBytes,
-    partsInFlight: partsInFlight(config),
+    ...uploadMemory(config),
     [Symbol.asyncDispose]: () => store.close(),
   };
 }
 
-/** Upload requests are shared by the lanes; memory is lanes × parts in flight × part size. */
-function partsInFlight({ uploadConcurrency, lanes }: Config): number {
-  return Math.max(1, Math.min(4, Math.floor(uploadConcurrency / Math.max(1, lanes))));
+/**
+ * How objects are cut for uploading: memory is lanes × (parts in flight + 1) × part size. Requests
+ * are shared by the lanes; to a directory a part is a write, which gains nothing from being large.
+ */
+function uploadMemory(config: Config): Pick<Repository, 'partBytes' | 'partsInFlight'> {
+  if (config.filePrefix !== undefined) return { partBytes: FILE_PART_BYTES, partsInFlight: 2 };
+  const shared = Math.floor(config.uploadConcurrency / Math.max(1, config.lanes));
+  return { partBytes: config.s3PartBytes, partsInFlight: Math.max(1, Math.min(3, shared)) };
 }
+
+const FILE_PART_BYTES = 1024 * 1024;
