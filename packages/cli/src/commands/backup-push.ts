@@ -32,7 +32,7 @@ export const backupPush: CommandDeclaration = {
     'Without PGDATA the server sends its files over the replication protocol, from wherever it runs; ' +
       'the role needs LOGIN and REPLICATION. With PGDATA tsbk reads the files itself, several at once, ' +
       'which is faster: it must run on the machine and as the user of the server, and the role must ' +
-      'also be allowed to execute pg_backup_start and pg_backup_stop (before PostgreSQL 15: ' +
+      'be allowed to execute pg_backup_start and pg_backup_stop (before PostgreSQL 15: ' +
       'pg_start_backup and pg_stop_backup). No superuser is needed for either.',
     'The backup becomes visible when it is complete: after its last WAL segment has arrived in the ' +
       'archive (see TSBK_WAL_TIMEOUT). A run that fails or is interrupted removes what it stored.',

@@ -1,11 +1,18 @@
 import { lstat, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, systemErrorCode, TsbkError } from '../kernel/errors.ts';
+import type { ServerIdentity } from '../ports/backup-server.ts';
 import type { BackupSource } from '../ports/backup-source.ts';
 import type { ConnectionSettings } from '../postgres/connection-settings.ts';
 import { filesSource } from '../postgres/files-source.ts';
 import type { ServerFacts } from '../postgres/server-facts.ts';
 import type { SqlSession } from '../postgres/sql-session.ts';
+
+/** Where a backup comes from, and of what cluster it is. */
+export interface OpenedSource {
+  readonly source: BackupSource;
+  readonly identity: ServerIdentity;
+}
 
 /** A server whose data directory is to be read, and what an ordinary session at it told. */
 interface LocalServer {
@@ -15,13 +22,14 @@ interface LocalServer {
 }
 
 /**
- * Backups of the data directory at `given`, which must be the one of the server. Throws `usage` if
+ * Backups of the data directory at `given`, which must be the one of the server: an ordinary session
+ * is enough, and no right to replicate is needed. Throws `usage` if
  * it is not, `server-denied` without the rights to begin and end a backup, `file-unreadable`.
  */
 export async function openFilesSource(
   { connection, session, facts }: LocalServer,
   given: string,
-): Promise<BackupSource> {
+): Promise<OpenedSource> {
   if (session === undefined) {
     throw new TsbkError('server-denied', 'to read a data directory an ordinary session is needed', {
       hint: 'Let the role connect to a database (PGDATABASE), or leave the directory out: then the server sends it.',
@@ -30,7 +38,24 @@ export async function openFilesSource(
   if (facts?.role.lowLevelBackup !== true) throw mayNotBegin(session);
   const directory = await resolved(given);
   if (!(await isDirectoryOf(session, directory))) throw otherDirectory(given, facts.dataDirectory);
-  return filesSource(connection, directory);
+  return { source: filesSource(connection, directory), identity: identityOf(facts, directory) };
+}
+
+function identityOf(facts: ServerFacts, directory: string): ServerIdentity {
+  const { systemId, walSegmentBytes, dataDirectoryMode } = facts;
+  if (systemId === undefined || walSegmentBytes === undefined || dataDirectoryMode === undefined) {
+    throw new TsbkError('server-denied', 'the server does not say which cluster it is', {
+      hint: 'GRANT EXECUTE ON FUNCTION pg_control_system() TO <role>, or leave the directory out.',
+    });
+  }
+  return {
+    systemId,
+    versionNumber: facts.version.number,
+    segmentBytes: walSegmentBytes,
+    inRecovery: facts.inRecovery,
+    dataDirectoryMode,
+    dataDirectory: facts.dataDirectory ?? directory,
+  };
 }
 
 async function resolved(path: string): Promise<string> {

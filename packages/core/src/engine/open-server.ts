@@ -9,7 +9,7 @@ import {
 } from '../postgres/connection-settings.ts';
 import { identifySystem } from '../postgres/identify-system.ts';
 import { loadConnection } from '../postgres/load-connection.ts';
-import { openFilesSource } from './open-files-source.ts';
+import { openFilesSource, type OpenedSource } from './open-files-source.ts';
 import { protocolSource } from '../postgres/protocol-source.ts';
 import {
   openReplicationSession,
@@ -45,20 +45,15 @@ export async function openServer(request: ServerRequest): Promise<OpenedServer> 
   const session = await openOptionalSession(connection, { signal, report });
   try {
     const facts = session === undefined ? undefined : await readServerFacts(session);
-    const { identity, host } = await readIdentity(
-      session === undefined ? connection : onlyHost(connection, session.host),
-      facts,
-      signal,
-    );
-    const same = onlyHost(connection, host);
-    const source =
+    const same = session === undefined ? connection : onlyHost(connection, session.host);
+    const opened =
       request.dataDirectory === undefined
-        ? protocolSource(same, report)
+        ? await openStream(same, { facts, signal, report })
         : await openFilesSource({ connection: same, session, facts }, request.dataDirectory);
     return {
-      source,
+      source: opened.source,
       server: {
-        identity,
+        identity: opened.identity,
         archiverState: async () => (session === undefined ? undefined : describeArchiver(session)),
       },
       [Symbol.asyncDispose]: async () => session?.[Symbol.asyncDispose](),
@@ -67,6 +62,18 @@ export async function openServer(request: ServerRequest): Promise<OpenedServer> 
     await session?.[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+async function openStream(
+  connection: ConnectionSettings,
+  options: {
+    readonly facts: ServerFacts | undefined;
+    readonly signal: AbortSignal;
+    readonly report: Report;
+  },
+): Promise<OpenedSource> {
+  const { identity, host } = await readIdentity(connection, options.facts, options.signal);
+  return { identity, source: protocolSource(onlyHost(connection, host), options.report) };
 }
 
 async function openOptionalSession(
