@@ -3,18 +3,20 @@
  * directory is in backup-failures.test.ts.
  */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startArchivingServer } from './support/archiving-server.ts';
 import { siteOf, type BackupSite } from './support/backup-site.ts';
 import { eventually } from './support/eventually.ts';
 import { openModelStore } from './support/model-store.ts';
-import { giveToServerUser, scratchPathForServerUser } from './support/postgres.ts';
+import { giveToServerUser, scratchPathForServerUser, serverUser } from './support/postgres.ts';
 import { untilGone } from './support/process-tree.ts';
 import { refused } from './support/refused.ts';
 import { openTestStore, type TestStore } from './support/store.ts';
-import type { TsbkRun } from './support/tsbk.ts';
+import { installedTsbk, type TsbkRun } from './support/tsbk.ts';
 
 const EXITS = { SIGINT: 130, SIGTERM: 143 } as const;
 
@@ -182,4 +184,36 @@ describe('a restore', () => {
       assert.deepEqual(readdirSync(there), []);
     });
   }
+});
+
+describe('a command that was started with a signal ignored', () => {
+  /** Starts `st put`, which waits for its input, and sends it a signal once it listens to signals. */
+  async function hungUp(start: string): Promise<number | null> {
+    await using store = await openTestStore('directory');
+    const { cli, env } = installedTsbk();
+    const child = spawn('sh', ['-c', `${start} exec ${cli} st put --read-stdin x`], {
+      env: { ...env, ...store.env },
+      stdio: ['pipe', 'ignore', 'ignore'],
+      ...serverUser(),
+    });
+    const ended = once(child, 'exit');
+    await eventually('the command listening', async () => {
+      const status = readFileSync(`/proc/${child.pid}/status`, 'latin1');
+      const [, caught = '0'] = /^SigCgt:\s+(\w+)$/m.exec(status) ?? [];
+      return (Number.parseInt(caught.slice(-1), 16) & 1) === 1 || undefined;
+    });
+    child.kill('SIGHUP');
+    await sleep(300);
+    child.stdin.end('content');
+    const [code] = (await ended) as [number | null];
+    return code;
+  }
+
+  it('does not stop at it', async () => {
+    assert.equal(await hungUp("trap '' HUP;"), 0);
+  });
+
+  it('stops at it otherwise', async () => {
+    assert.equal(await hungUp(''), 129);
+  });
 });

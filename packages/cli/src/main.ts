@@ -1,7 +1,7 @@
 import { systemClock } from '@tsbk/core/engine/clock';
 import { UNFINISHED } from '@tsbk/core/engine/command-process';
 import { setNiceness } from '@tsbk/core/engine/niceness';
-import { stopSignals } from '@tsbk/core/engine/stop-signals';
+import { ignoredSignals, stopSignals } from '@tsbk/core/engine/stop-signals';
 import { EXIT } from '@tsbk/core/kernel/exit';
 import { errorText } from './frame/event-text.ts';
 import { signalExit } from './frame/exit-code.ts';
@@ -32,7 +32,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-const stop = stopSignals(process, (name) => leaveNow(signalExit(name)));
+const ignored = ignoredSignals(process.env['TSBK_IGNORED_SIGNALS']);
+const stop = stopSignals(process, (name) => leaveNow(signalExit(name)), { ignored });
 const exitCode = await runCli({
   args: process.argv.slice(2),
   env: process.env,

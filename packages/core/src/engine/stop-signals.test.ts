@@ -2,17 +2,13 @@ import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { describe, it } from 'node:test';
 import { isTsbkError } from '../kernel/errors.ts';
-import { stopSignals } from './stop-signals.ts';
+import { ignoredSignals, stopSignals } from './stop-signals.ts';
 
-function stage() {
+function stage(ignored: readonly NodeJS.Signals[] = []) {
   const emitter = new EventEmitter();
   const again: string[] = [];
   let nowMs = 0;
-  const stop = stopSignals(
-    emitter,
-    (name) => again.push(name),
-    () => nowMs,
-  );
+  const stop = stopSignals(emitter, (name) => again.push(name), { nowMs: () => nowMs, ignored });
   return { emitter, again, stop, passMs: (ms: number) => (nowMs += ms) };
 }
 
@@ -26,6 +22,19 @@ describe('stopSignals', () => {
       assert.equal(stop.signal.reason.message, `stopped by ${name}`);
       assert.equal(stop.stoppedBy(), name);
     }
+  });
+
+  it('those that were ignored from the start still do nothing', () => {
+    const { emitter, stop, again, passMs } = stage(ignoredSignals('1'));
+    emitter.emit('SIGHUP');
+    passMs(5000);
+    emitter.emit('SIGHUP');
+    assert.ok(!stop.signal.aborted);
+    assert.deepEqual(again, []);
+    emitter.emit('SIGINT');
+    assert.ok(stop.signal.aborted);
+    assert.deepEqual(ignoredSignals('6'), ['SIGINT', 'SIGQUIT']);
+    assert.deepEqual([...ignoredSignals('8'), ...ignoredSignals(undefined)], []);
   });
 
   it('the same request arriving twice, by group and by launcher, is one', () => {

@@ -14,6 +14,21 @@ export interface StopSignals {
   readonly dispose: () => void;
 }
 
+interface StopOptions {
+  /** Signals that shall do nothing. */
+  readonly ignored?: readonly NodeJS.Signals[];
+  readonly nowMs?: () => number;
+}
+
+/**
+ * The signals that were ignored when the launcher began: by `nohup`, or by a shell that runs a
+ * command in the background. `mask` is a hexadecimal digit, HUP its lowest bit, then INT and QUIT.
+ */
+export function ignoredSignals(mask: string | undefined): readonly NodeJS.Signals[] {
+  const bits = Number.parseInt(mask ?? '0', 16);
+  return (['SIGHUP', 'SIGINT', 'SIGQUIT'] as const).filter((_, bit) => (bits & (1 << bit)) !== 0);
+}
+
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 
 /**
@@ -31,13 +46,14 @@ const SAME_REQUEST_MS = 1000;
 export function stopSignals(
   emitter: SignalEmitter,
   again: (name: NodeJS.Signals) => void,
-  nowMs: () => number = () => performance.now(),
+  { ignored = [], nowMs = () => performance.now() }: StopOptions = {},
 ): StopSignals {
   const controller = new AbortController();
   let firstMs: number | undefined;
   let first: NodeJS.Signals | undefined;
   const listeners = STOP_SIGNALS.map((name) => {
     const listener = (): void => {
+      if (ignored.includes(name)) return;
       firstMs ??= nowMs();
       first ??= name;
       if (nowMs() - firstMs >= SAME_REQUEST_MS) again(name);

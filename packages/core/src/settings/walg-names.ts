@@ -122,7 +122,7 @@ export function belongsToForeignStore(name: string): boolean {
 
 /** Names with our prefix that are no settings: the launcher's, and the test suite's. */
 export function isReservedName(name: string): boolean {
-  return name === 'TSBK_NODE' || name.startsWith('TSBK_TEST_');
+  return ['TSBK_NODE', 'TSBK_IGNORED_SIGNALS'].includes(name) || name.startsWith('TSBK_TEST_');
 }
 
 function everySpelling<T>(name: string, value: T): Readonly<Record<string, T>> {
