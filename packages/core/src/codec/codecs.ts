@@ -25,6 +25,9 @@ export function codecByName(
         extension: 'lz4',
         compress: onDemand(async () => (await import('./lz4/compress.ts')).lz4Compress),
         decompress: onDemand(async () => (await import('./lz4/decompress.ts')).lz4Decompress),
+        decompressHashed: onDemand(
+          async () => (await import('./lz4/decompress.ts')).lz4DecompressHashed,
+        ),
       };
     case 'zstd':
       return {

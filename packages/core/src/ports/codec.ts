@@ -18,4 +18,9 @@ export interface Codec {
    */
   readonly compress?: ByteStage;
   readonly decompress: ByteStage;
+  /**
+   * `decompress` without the format's own checksum of the whole content, where leaving it out saves
+   * time. For whoever holds a hash of the compressed bytes against them anyway.
+   */
+  readonly decompressHashed?: ByteStage;
 }

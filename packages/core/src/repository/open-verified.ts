@@ -46,7 +46,7 @@ async function* verified(
     stored,
     before.stage,
     cipher.decrypt,
-    codec.decompress,
+    codec.decompressHashed ?? codec.decompress,
     ...stages,
   )) {
     bytes += chunk.length;

@@ -8,7 +8,7 @@ import { collect } from '../../stream/collect.ts';
 import { sampleBytes } from '../../stream/sample-bytes.ts';
 import { sourceOf } from '../../stream/source.ts';
 import { lz4Compress } from './compress.ts';
-import { lz4Decompress } from './decompress.ts';
+import { lz4Decompress, lz4DecompressHashed } from './decompress.ts';
 import { xxh32Of } from './xxh32.ts';
 
 const MAX = { maxBytes: 64 << 20, what: 'the test' };
@@ -133,6 +133,18 @@ describe('lz4Decompress', () => {
     await refuses(frame(shape, [wrong], plain), /checksum of a block/);
     await refuses(frame({ ...shape, size: 1n }, [checked], plain), /a frame of 1 bytes has 55/);
     await refuses(frame({}, [body], Buffer.from('other')), /checksum of its content/);
+  });
+
+  it('leaves the content checksum alone, and nothing else, where the content is hashed', async () => {
+    const plain = Buffer.from('content content content content content content content');
+    const other = frame({}, [block(plain)], Buffer.from('other'));
+    const read = (bytes: Buffer): Promise<Buffer> =>
+      collect(lz4DecompressHashed(sourceOf(bytes)), MAX);
+    assert.ok((await read(other)).equals(plain));
+    await assert.rejects(read(other.subarray(0, -1)), { code: 'object-corrupt' });
+    await assert.rejects(read(Buffer.concat([other, Buffer.from('x')])), {
+      code: 'object-corrupt',
+    });
   });
 
   it('reads a frame without any checksum', async () => {

@@ -1,5 +1,5 @@
 import { ByteReader } from '../../format/byte-reader.ts';
-import type { ByteSource } from '../../ports/bytes.ts';
+import type { ByteSource, ByteStage } from '../../ports/bytes.ts';
 import { corrupt } from '../corrupt.ts';
 import { MAGIC_FRAME, MAGIC_LEGACY, isSkippable } from './frame-format.ts';
 import { readFrame } from './frame.ts';
@@ -12,16 +12,25 @@ import { readLegacyFrame } from './legacy-frame.ts';
  * blocks. Throws `object-corrupt` for damage, for data that ends early, for bytes that belong to
  * no frame and for data without any frame.
  */
-export async function* lz4Decompress(source: ByteSource): ByteSource {
+export const lz4Decompress: ByteStage = (source) => decompress(source, { checksum: true });
+
+/** The same without looking at the checksums of frames' contents. */
+export const lz4DecompressHashed: ByteStage = (source) => decompress(source, { checksum: false });
+
+interface FrameOptions {
+  readonly checksum: boolean;
+}
+
+async function* decompress(source: ByteSource, options: FrameOptions): ByteSource {
   const reader = new ByteReader(source);
   try {
-    yield* readFrames(reader);
+    yield* readFrames(reader, options);
   } finally {
     await reader.close();
   }
 }
 
-async function* readFrames(reader: ByteReader): ByteSource {
+async function* readFrames(reader: ByteReader, options: FrameOptions): ByteSource {
   let isFirst = true;
   let start = await reader.take(4);
   while (start.length > 0) {
@@ -29,7 +38,7 @@ async function* readFrames(reader: ByteReader): ByteSource {
     if (magic === MAGIC_LEGACY) {
       start = yield* readLegacyFrame(reader);
     } else {
-      if (magic === MAGIC_FRAME) yield* readFrame(reader);
+      if (magic === MAGIC_FRAME) yield* readFrame(reader, options);
       else await skipFrame(reader);
       start = await reader.take(4);
     }

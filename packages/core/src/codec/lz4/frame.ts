@@ -9,12 +9,16 @@ import { xxh32, xxh32Of } from './xxh32.ts';
 /**
  * The content of one LZ4 frame, after its magic number, in blocks. Checks all that the frame
  * carries: header, block and content checksums and the content's length. A block that is empty is
- * no end: WAL-G 2.0 to 3.0.8 wrote one after every 16 MiB segment. Throws `object-corrupt`.
+ * no end: WAL-G 2.0 to 3.0.8 wrote one after every 16 MiB segment. `checksum: false` leaves the
+ * checksum of the content unchecked. Throws `object-corrupt`.
  */
-export async function* readFrame(reader: ByteReader): AsyncGenerator<Uint8Array, void> {
+export async function* readFrame(
+  reader: ByteReader,
+  { checksum = true }: { readonly checksum?: boolean } = {},
+): AsyncGenerator<Uint8Array, void> {
   const header = await readFrameHeader(reader);
   const blocks = new BlockReader(reader, header.blockBytesMax);
-  const content = xxh32();
+  const content = contentCheck(header, checksum);
   let history: Uint8Array | undefined;
   let bytes = 0;
   for (;;) {
@@ -22,19 +26,32 @@ export async function* readFrame(reader: ByteReader): AsyncGenerator<Uint8Array,
     if (field === 0) break;
     const plain = await readBlock(reader, { blocks, header, field, history });
     if (plain.length === 0) continue;
-    if (header.contentChecksum) content.update(plain);
+    content.add(plain);
     if (header.linked) history = recent(history, plain);
     bytes += plain.length;
     yield plain;
     // Memory of the library comes back in between only, also where the source never waits.
     await nextTurn();
   }
-  if (header.contentChecksum && (await readU32(reader)) !== content.digest()) {
-    throw corrupt('lz4', 'the checksum of its content does not match');
-  }
+  await content.end(reader);
   if (header.contentBytes !== undefined && header.contentBytes !== BigInt(bytes)) {
     throw corrupt('lz4', `a frame of ${header.contentBytes} bytes has ${bytes}`);
   }
+}
+
+/** Reads the checksum of the content where the frame has one, and compares it if asked to. */
+function contentCheck({ contentChecksum }: FrameHeader, isCompared: boolean) {
+  const sum = contentChecksum && isCompared ? xxh32() : undefined;
+  return {
+    add: (plain: Uint8Array): void => sum?.update(plain),
+    end: async (reader: ByteReader): Promise<void> => {
+      if (!contentChecksum) return;
+      const expected = await readU32(reader);
+      if (sum !== undefined && sum.digest() !== expected) {
+        throw corrupt('lz4', 'the checksum of its content does not match');
+      }
+    },
+  };
 }
 
 async function readBlock(
