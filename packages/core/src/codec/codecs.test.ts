@@ -6,6 +6,8 @@ import type { ByteSource, ByteStage } from '../ports/bytes.ts';
 import type { CodecName } from '../ports/codec.ts';
 import { chunked } from '../stream/chunked.ts';
 import { collect } from '../stream/collect.ts';
+import { owned } from '../stream/owned.ts';
+import { lent } from '../stream/release.ts';
 import { sampleBytes } from '../stream/sample-bytes.ts';
 import { pipe, sourceOf } from '../stream/source.ts';
 import { EXTENSIONS, codecByExtension, codecByName } from './codecs.ts';
@@ -29,6 +31,15 @@ describe('codecByName', () => {
         const read = pipe(source, compressOf(name), codecByName(name).decompress);
         assert.ok((await collect(read, MAX)).equals(plain), `${name}, ${length} bytes`);
       }
+    }
+  });
+
+  it('gives codecs that look at nothing again which they have given away', async () => {
+    const plain = sampleBytes('mixed', 1_500_000);
+    for (const name of WRITTEN) {
+      const source = chunked(plain, [70_000]);
+      const read = pipe(source, compressOf(name), codecByName(name).decompress, lent, owned);
+      assert.ok((await collect(read, MAX)).equals(plain), name);
     }
   });
 

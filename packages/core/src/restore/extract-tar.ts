@@ -12,6 +12,8 @@ import type { Repository } from '../repository/repository.ts';
 import { createPlacer, type Placer } from '../cluster/place.ts';
 import { treePath } from '../cluster/tree-path.ts';
 import { collect } from '../stream/collect.ts';
+import { owned } from '../stream/owned.ts';
+import { lent } from '../stream/release.ts';
 import { memberBatches, type MemberBatches } from './member-batches.ts';
 import { HELD_BYTES_MAX, isHeld } from './held-files.ts';
 
@@ -49,7 +51,7 @@ export async function extractTar(
   try {
     const batches = memberBatches(onBatch);
     const extraction = new Extraction(task, placer, batches);
-    const source = await openVerified(repository, tar, { signal });
+    const source = lent(await openVerified(repository, tar, { signal }));
     // WAL-G's remote backups end right after the last member; what is cut off, the codec notices.
     const endBlocks = tar.record === undefined ? 'optional' : 'required';
     for await (const entry of readTar(source, { endBlocks, what: tar.key })) {
@@ -112,10 +114,9 @@ class Extraction {
     const content = this.#summed(body, sum);
     const found = (): FileSum => ({ bytes: header.bytes, checksum: sum.hex() });
     if (isHeld(path)) {
-      const whole = await collect(content, { maxBytes: HELD_BYTES_MAX, what: path });
-      // A copy: a chunk is a view of something much larger.
-      const copy = Uint8Array.from(whole);
-      this.#batches.member({ ...member, ...found(), kind: 'held', content: copy, mode });
+      const limits = { maxBytes: HELD_BYTES_MAX, what: path };
+      const whole = await collect(owned(content), limits);
+      this.#batches.member({ ...member, ...found(), kind: 'held', content: whole, mode });
     } else if (LEFT_OUT.has(path)) {
       for await (const _ of content);
       this.#batches.member({ ...member, ...found(), kind: 'left-out' });

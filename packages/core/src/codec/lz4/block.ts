@@ -1,4 +1,5 @@
 import { compressSync, uncompressSync } from 'lz4-napi';
+import { release } from '../../stream/release.ts';
 
 /**
  * LZ4 blocks by `lz4-napi`, which puts the decompressed size as four bytes before the block and
@@ -28,14 +29,4 @@ export function decompressBlock(
 ): Buffer {
   prefixed.writeUInt32LE(limit, 0);
   return uncompressSync(prefixed, history);
-}
-
-/**
- * Gives the memory of the library's result back at the next turn of the event loop instead of at
- * the next collection: without this, a loop over many blocks holds hundreds of MiB. Engines before
- * V8 11.4 (Node.js 20) cannot; there the collector does it, later.
- */
-function release(foreign: Buffer): void {
-  const { buffer } = foreign;
-  if (buffer instanceof ArrayBuffer && typeof buffer.transfer === 'function') buffer.transfer(0);
 }
