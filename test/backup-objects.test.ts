@@ -209,6 +209,8 @@ for (const version of [13, 18] as const) {
         ['Hostname', hostname()],
         ['DataDir', site.server.dataDir],
         ['IsPermanent', false],
+        // Ours, which WAL-G ignores.
+        ['TsbkCipher', 'none'],
       ]);
       assert.deepEqual(Object.entries(JSON.parse(metadata) as object), [
         ['start_time', StartTime],

@@ -161,7 +161,7 @@ describe('a backup that cannot be', { concurrency: 3 }, () => {
     [['--checkpoint', 'never'], 'fast or spread'],
     [['--label', 'a\nb'], '--label'],
     [['--add-user-data', '{'], '--add-user-data', 'JSON'],
-    [['/elsewhere'], '/elsewhere', 'data directory'],
+    [['/elsewhere'], 'no directory /elsewhere', 'leave the directory out'],
     [['a', 'b'], 'backup-push'],
   ] as const) {
     it(`because of ${JSON.stringify(args)} says what is wrong with it`, async () => {

@@ -14,6 +14,7 @@ import {
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { archiveEverything } from './support/archiving-server.ts';
 import { openBackupSite, siteOf, type BackupSite } from './support/backup-site.ts';
 import { eventually } from './support/eventually.ts';
 import { giveToServerUser, startStandby, type Server } from './support/postgres.ts';
@@ -219,6 +220,8 @@ describe('a standby of 15', () => {
     const { name } = await standby.push([standby.server.dataDir]);
     running = false;
     await busy;
+    // The end of a backup is found by a record after it.
+    await archiveEverything(primary.server);
     await using restored = await standby.restore({ args: [name, '--target-immediate'] });
     assert.equal(await valueOf(restored.server, 'select count(*) from t'), '1000');
   });
