@@ -153,6 +153,19 @@ for (const { lanes, codec, key } of WAYS) {
       await until(() => state.left);
     });
 
+    it('reject what is written after an abort that came before they began', async () => {
+      await using site = await openSite(env);
+      const stop = new AbortController();
+      const writer = site.lanes.open('a', { signal: stop.signal });
+      const reason = new TsbkError('interrupted', 'at once');
+      stop.abort(reason);
+      const written = (async () => {
+        for (;;) await writer.write(Buffer.alloc(SLAB_BYTES));
+      })();
+      await assert.rejects(written, (error) => error === reason);
+      await writer.fail(reason);
+    });
+
     it('never replace an object', async () => {
       await using site = await openSite(env);
       await writeThrough(

@@ -31,8 +31,8 @@ export class SlabWriter<Result = Receipt> {
   ) {
     this.#giveUp = giveUp;
     this.#done = begin(this);
-    // Whoever writes or ends next hears of it.
-    this.#done.catch(() => undefined);
+    // Whoever writes or ends next hears of it, also if no lane has ever begun.
+    this.#done.catch(() => this.detach());
   }
 
   /** A lane has begun. */

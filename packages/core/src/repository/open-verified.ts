@@ -1,4 +1,4 @@
-import { TsbkError } from '../kernel/errors.ts';
+import { isTsbkError, TsbkError } from '../kernel/errors.ts';
 import type { ByteSource } from '../ports/bytes.ts';
 import type { ObjectRecord, PromisedObject } from '../ports/extract.ts';
 import type { ContentId } from '../ports/lanes.ts';
@@ -23,13 +23,24 @@ export async function openVerified(
       hint: 'The backup is incomplete and cannot be restored. Choose another one.',
     });
   }
-  if (record === undefined) return opened.content;
+  if (record === undefined) return naming(opened.content, key);
   if (opened.info.bytes !== record.stored.bytes) {
     // Nobody will read it: this is what frees its connection.
     await opened.stored[Symbol.asyncIterator]().return?.();
     throw differs(key, `has ${opened.info.bytes} bytes and was stored with ${record.stored.bytes}`);
   }
-  return verified(repository, opened, { key, record });
+  return naming(verified(repository, opened, { key, record }), key);
+}
+
+/** Codecs and ciphers know what is wrong, but not with which object. */
+async function* naming(source: ByteSource, key: string): ByteSource {
+  try {
+    yield* source;
+  } catch (error) {
+    if (!isTsbkError(error, 'object-corrupt') || error.message.includes(key)) throw error;
+    const { message, hint } = error;
+    throw new TsbkError('object-corrupt', `${key}: ${message}`, { hint, cause: error });
+  }
 }
 
 async function* verified(
