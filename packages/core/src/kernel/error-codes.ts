@@ -274,6 +274,11 @@ export const ERROR_CODES = {
     retry: false,
     doc: 'A worker thread of tsbk ended in the middle of its work, most likely because memory ran out. What it was writing is not visible; the run was given up.',
   },
+  'state-directory': {
+    exit: 'failure',
+    retry: false,
+    doc: 'The directory in which the commands of a server keep what they know between runs cannot be made, or is not safe from other users.',
+  },
   interrupted: {
     exit: 'temporary',
     retry: false,

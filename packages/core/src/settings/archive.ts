@@ -1,9 +1,16 @@
-import { boolean, duration } from './kinds.ts';
+import { absolutePath, boolean, duration } from './kinds.ts';
 import { segmentSize } from './segment-size.ts';
 import { setting } from './setting.ts';
 
 /** The two commands that PostgreSQL starts. */
 export const ARCHIVE_SETTINGS = {
+  stateDirectory: setting({
+    env: ['TSBK_STATE_DIRECTORY'],
+    kind: absolutePath,
+    commands: ['archive-push', 'archive-get'],
+    defaultText: '`pg_stat_tmp/tsbk` in the data directory',
+    doc: 'Where the commands of one server keep what they know between runs. Losing it costs time, never data.',
+  }),
   pushTimeoutMs: setting({
     env: ['TSBK_PUSH_TIMEOUT'],
     kind: duration(1000),
