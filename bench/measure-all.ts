@@ -4,17 +4,20 @@ import type { Server } from '@tsbk/test/support/postgres';
 import { fingerprintOf } from './cluster/fingerprint.ts';
 import { CONTENDERS } from './contenders/all.ts';
 import type { Contender, Flavour } from './contenders/contender.ts';
+import { WAL_CONTENDERS } from './contenders/wal/all.ts';
+import type { WalContender } from './contenders/wal/wal-contender.ts';
+import type { WalSupply } from './cluster/wal-supply.ts';
 import { describeMachine, describeVersions } from './machine.ts';
 import type { Options } from './options.ts';
-import type { Effect, Measurement, Results } from './results.ts';
+import type { DescribedContender, Effect, Measurement, Results } from './results.ts';
 import { backUpAndRestore } from './scenarios/backup-restore.ts';
 import { loadIsAbsent, measureEffect } from './scenarios/effect.ts';
 import type { Bench } from './scenarios/site.ts';
-import { pushAndFetchWal } from './scenarios/wal.ts';
+import { measureWal } from './scenarios/wal.ts';
 
 export interface Run {
-  /** WAL files to push and fetch. */
-  readonly segments: readonly string[];
+  /** Absent when WAL is not measured. */
+  readonly supply: WalSupply | undefined;
   /** Called after each measurement with all there is. */
   readonly save: (results: Results) => void;
   /** Progress for people. */
@@ -23,23 +26,26 @@ export interface Run {
 
 /** Every chosen contender, flavour and scenario, contenders taking turns in each round. */
 export async function measureAll(bench: Bench, options: Options, run: Run): Promise<Results> {
-  const chosen = CONTENDERS.filter(
-    ({ id }) => options.only.length === 0 || options.only.includes(id),
-  );
+  const isChosen = ({ id }: { readonly id: string }): boolean =>
+    options.only.length === 0 || options.only.includes(id);
+  const chosen = CONTENDERS.filter(isChosen);
+  const chosenForWal = WAL_CONTENDERS.filter(isChosen);
   const measurements: Measurement[] = [];
   const effects: Effect[] = [];
   const results = {
     ...(await describeRun(bench, options, chosen)),
+    walContenders: chosenForWal.map((one) => describe(one, plainFlavours(options))),
     measurements,
     effects,
   };
   const present = chosen.filter((contender) => contender.absent() === undefined);
+  const presentForWal = chosenForWal.filter((contender) => contender.absent() === undefined);
   const record = (measurement: Measurement): void => {
     measurements.push(measurement);
     run.say(describeMeasurement(measurement));
     run.save(results);
   };
-  await measureTools(bench, { options, present, segments: run.segments, record });
+  await measureTools(bench, { options, present, presentForWal, supply: run.supply, record });
   // Last, because it changes the tables.
   if (options.scenarios.has('effect')) {
     for await (const effect of effectsOf(bench, options, present)) {
@@ -56,13 +62,16 @@ export async function measureAll(bench: Bench, options: Options, run: Run): Prom
 interface Tools {
   readonly options: Options;
   readonly present: readonly Contender[];
-  readonly segments: readonly string[];
+  readonly presentForWal: readonly WalContender[];
+  readonly supply: WalSupply | undefined;
   readonly record: (measurement: Measurement) => void;
 }
 
 async function measureTools(bench: Bench, tools: Tools): Promise<void> {
-  const { options, present, segments, record } = tools;
-  const expected = options.verify ? await fingerprintOf(bench.server) : undefined;
+  const { options, present, record } = tools;
+  const isWanted = options.scenarios.has('plain') || options.scenarios.has('encrypted');
+  const expected = options.verify && isWanted ? await fingerprintOf(bench.server) : undefined;
+  const contents = new Set<string>();
   for (let round = 1; round <= options.rounds; round += 1) {
     for (const flavour of flavoursOf(options)) {
       for (const contender of partakers(present, flavour)) {
@@ -70,12 +79,20 @@ async function measureTools(bench: Bench, tools: Tools): Promise<void> {
         await backUpAndRestore(bench, { contender, flavour, round, expected: check, record });
       }
     }
-    for (const flavour of options.scenarios.has('wal') ? plainFlavours(options) : []) {
-      for (const contender of partakers(present, flavour).filter(
-        ({ part }) => part === 'everything',
-      )) {
-        await pushAndFetchWal(bench, { contender, flavour, round, segments, record });
-      }
+    await measureWalRound(bench, tools, { round, contents });
+  }
+}
+
+async function measureWalRound(
+  { width, timeoutMs }: Bench,
+  { options, presentForWal, supply, record }: Tools,
+  { round, contents }: { readonly round: number; readonly contents: Set<string> },
+): Promise<void> {
+  if (supply === undefined) return;
+  for (const flavour of plainFlavours(options)) {
+    for (const contender of partakers(presentForWal, flavour)) {
+      const task = { contender, flavour, round, supply, width, timeoutMs, record };
+      await measureWal(task, contents);
     }
   }
 }
@@ -88,13 +105,16 @@ async function* effectsOf(
   if (loadIsAbsent() !== undefined) return;
   const flavour: Flavour = { store: 'directory', codec, encrypted: false };
   for (let round = 1; round <= rounds; round += 1) {
-    for (const contender of partakers(present, flavour).filter(({ part }) => part !== 'limit')) {
+    for (const contender of partakers(present, flavour).filter(({ isLimit }) => isLimit !== true)) {
       yield await measureEffect(bench, { contender, flavour, round });
     }
   }
 }
 
-function partakers(present: readonly Contender[], flavour: Flavour): Contender[] {
+function partakers<C extends Pick<Contender, 'excluded'>>(
+  present: readonly C[],
+  flavour: Flavour,
+): C[] {
   return present.filter((contender) => contender.excluded(flavour) === undefined);
 }
 
@@ -116,7 +136,7 @@ async function describeRun(
   bench: Bench,
   options: Options,
   chosen: readonly Contender[],
-): Promise<Omit<Results, 'measurements' | 'effects'>> {
+): Promise<Omit<Results, 'measurements' | 'effects' | 'walContenders'>> {
   const { sizeGib, rounds, codec, width } = options;
   return {
     format: 1,
@@ -130,9 +150,9 @@ async function describeRun(
 }
 
 function describe(
-  contender: Contender,
+  contender: Pick<Contender, 'id' | 'title' | 'note' | 'absent' | 'excluded'>,
   flavours: readonly Flavour[],
-): Results['contenders'][number] {
+): DescribedContender {
   const { id, title, note } = contender;
   const absent = contender.absent();
   const excluded = flavours.map((flavour) => contender.excluded(flavour));

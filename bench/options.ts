@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { CONTENDERS } from './contenders/all.ts';
+import { WAL_CONTENDERS } from './contenders/wal/all.ts';
 
 const SCENARIOS = ['plain', 'encrypted', 'wal', 'effect'] as const;
 
@@ -13,7 +14,7 @@ export interface Options {
   /** Ids of contenders; empty for all. */
   readonly only: readonly string[];
   readonly width: number;
-  /** WAL files that are pushed and fetched. */
+  /** WAL files that are archived and replayed. */
   readonly segments: number;
   readonly out: string;
   /** Makes the page of results that are there, and measures nothing. */
@@ -25,6 +26,7 @@ export interface Options {
 export const USAGE = `usage: npm run bench -- [options]
   --size GIB         database to back up (2)
   --rounds N         rounds, contenders taking turns in each (3)
+  --segments N       WAL segments of 16 MiB to archive and replay (500)
   --codec NAME       lz4 or zstd, at the levels that WAL-G uses (lz4)
   --store LIST       dir, s3 or both (dir,s3)
   --scenarios LIST   of plain, encrypted, wal, effect (all); encrypted and effect use the directory
@@ -42,6 +44,7 @@ export function readOptions(args: readonly string[], home: string): Options {
     options: {
       size: { type: 'string' },
       rounds: { type: 'string' },
+      segments: { type: 'string' },
       codec: { type: 'string', default: 'lz4' },
       store: { type: 'string' },
       scenarios: { type: 'string', default: SCENARIOS.join(',') },
@@ -62,7 +65,7 @@ export function readOptions(args: readonly string[], home: string): Options {
     scenarios: new Set(listOf(values.scenarios).map(scenarioOf)),
     only: listOf(values.only).map(contenderOf),
     width: Math.min(4, availableParallelism()),
-    segments: quick ? 8 : 24,
+    segments: Math.ceil(positive('--segments', values.segments ?? (quick ? '24' : '500'))),
     out: values.out,
     render: values.render,
     verify: !values['no-verify'],
@@ -88,7 +91,7 @@ function scenarioOf(name: string): (typeof SCENARIOS)[number] {
 }
 
 function contenderOf(id: string): string {
-  const ids = CONTENDERS.map((contender) => contender.id);
+  const ids = [...CONTENDERS, ...WAL_CONTENDERS].map((contender) => contender.id);
   if (!ids.includes(id)) throw new TypeError(`--only is a list of ${ids.join(', ')}`);
   return id;
 }

@@ -1,7 +1,7 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import type { Usage } from './measure/run-measured.ts';
 
-export type ScenarioName = 'backup' | 'restore' | 'wal-push' | 'wal-fetch';
+export type ScenarioName = 'backup' | 'restore' | 'wal-steady' | 'wal-drain' | 'wal-replay';
 
 /** One measurement, or why there is none. */
 export interface Measurement {
@@ -36,6 +36,16 @@ export interface LoadFigures {
   readonly p99Ms: number;
 }
 
+export interface DescribedContender {
+  readonly id: string;
+  readonly title: string;
+  readonly note: string;
+  /** How to install it, when it is not there. */
+  readonly absent?: string;
+  /** Where it takes no part, and why. */
+  readonly excluded: readonly string[];
+}
+
 /** Everything a run found out, as `results.json` holds it. */
 export interface Results {
   readonly format: 1;
@@ -51,15 +61,8 @@ export interface Results {
   };
   /** Bytes of the data directory without WAL, and files in it. */
   readonly cluster: { readonly bytes: number; readonly files: number; readonly postgres: string };
-  readonly contenders: readonly {
-    readonly id: string;
-    readonly title: string;
-    readonly note: string;
-    /** How to install it, when it is not there. */
-    readonly absent?: string;
-    /** Where it takes no part, and why. */
-    readonly excluded: readonly string[];
-  }[];
+  readonly contenders: readonly DescribedContender[];
+  readonly walContenders: readonly DescribedContender[];
   readonly measurements: readonly Measurement[];
   readonly effects: readonly Effect[];
 }

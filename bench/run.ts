@@ -7,7 +7,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startPostgres, type Server } from '@tsbk/test/support/postgres';
 import { loadCluster } from './cluster/load.ts';
-import { captureWal, type WalCapture } from './cluster/wal-capture.ts';
+import { makeWalSupply, type WalSupply } from './cluster/wal-supply.ts';
 import { measureAll } from './measure-all.ts';
 import { readOptions, USAGE, type Options } from './options.ts';
 import { renderPage } from './report/page.ts';
@@ -44,15 +44,15 @@ function chooseOptions(): Options | undefined {
 }
 
 async function measure(options: Options): Promise<Results> {
+  const supply = await walSupply(options);
   say(`loading a cluster of about ${options.sizeGib} GiB`);
-  const capture = captureWal();
-  await using server = await startServer(capture);
+  await using server = await startServer();
   await loadCluster(server, options.sizeGib);
   // Loaded quickly, measured as it is used.
   await server.restart({ fsync: 'on' });
   const bench = { server, width: options.width, timeoutMs: TIMEOUT_MS };
   return await measureAll(bench, options, {
-    segments: capture.keep(options.segments),
+    supply,
     say,
     save: (results) => {
       saveAs(join(options.out, 'results.json'), `${JSON.stringify(results, undefined, 1)}\n`);
@@ -65,10 +65,16 @@ function earlierResults({ out }: Options): Results {
   return JSON.parse(readFileSync(join(out, 'results.json'), 'utf8')) as Results;
 }
 
-function startServer({ archiveCommand }: WalCapture): Promise<Server> {
+async function walSupply({ scenarios, segments }: Options): Promise<WalSupply | undefined> {
+  if (!scenarios.has('wal')) return undefined;
+  say(`writing ${segments} WAL segments`);
+  return await makeWalSupply(VERSION, segments);
+}
+
+function startServer(): Promise<Server> {
   return startPostgres({
     version: VERSION,
-    archiveCommand,
+    archiveCommand: '/bin/true',
     settings: {
       shared_buffers: '256MB',
       max_wal_size: '4GB',

@@ -44,11 +44,8 @@ export interface Contender {
   readonly title: string;
   /** One sentence on what is measured and with which settings. */
   readonly note: string;
-  /**
-   * Where it adds something: `everything`; `backups` where another contender is the same program with
-   * the same WAL commands; `limit` for what is no backup program.
-   */
-  readonly part: 'everything' | 'backups' | 'limit';
+  /** No backup program, but what this machine can do at best. */
+  readonly isLimit?: boolean;
   /** How to install it when it is not there; `undefined` when it is. */
   readonly absent: () => string | undefined;
   /** Why it takes no part in this comparison; `undefined` when it does. */

@@ -9,7 +9,7 @@ import type { Contender, Flavour, Session, Site } from './contender.ts';
  */
 export const floor: Contender = {
   id: 'floor',
-  part: 'limit',
+  isLimit: true,
   title: 'floor',
   note: 'cat of the same files through lz4 -1 or zstd -3, one pipeline a processor; no archive format, no checks',
   absent: () => undefined,

@@ -11,7 +11,6 @@ import {
 /** PostgreSQL's own tool: one stream, one process, compressed by the client. */
 export const pgBasebackup: Contender = {
   id: 'pg_basebackup',
-  part: 'everything',
   title: 'pg_basebackup',
   note: '--format=tar --wal-method=fetch, compressed by the client; restored by decompressor | tar',
   absent: () =>

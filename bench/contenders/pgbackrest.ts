@@ -7,7 +7,6 @@ import { KEY_HEX, type Contender, type Flavour, type Session, type Site } from '
 /** The reference of this field, with as many processes as tsbk has lanes. */
 export const pgBackRest: Contender = {
   id: 'pgbackrest',
-  part: 'everything',
   title: 'pgBackRest',
   note: 'process-max = lanes of tsbk, start-fast, full backup; aes-256-cbc when encrypted',
   absent: () => (isInstalled() ? undefined : 'apt-get install pgbackrest'),
@@ -26,8 +25,13 @@ function excluded({ store }: Flavour): string | undefined {
 
 function open(site: Site): Session {
   const config = join(site.folder, 'pgbackrest.conf');
-  for (const name of ['lock', 'spool']) mkdirSync(join(site.folder, name), { recursive: true });
-  writeFileSync(config, configuration(site));
+  const server = [
+    `pg1-path=${site.server.dataDir}`,
+    `pg1-socket-path=${site.server.socketDir}`,
+    `pg1-port=${site.server.port}`,
+    `pg1-user=${site.server.user}`,
+  ];
+  writeFileSync(config, configuration(site, [], server));
   const run = (args: readonly string[]): Command => ({
     program: 'pgbackrest',
     args: [`--config=${config}`, '--stanza=bench', ...args],
@@ -43,7 +47,13 @@ function open(site: Site): Session {
   };
 }
 
-function configuration(site: Site): string {
+/** Text of a configuration file, and the folders that it names. */
+export function configuration(
+  site: Pick<Site, 'codec' | 'encrypted' | 'repository' | 'width' | 'folder'>,
+  options: readonly string[],
+  server: readonly string[],
+): string {
+  for (const name of ['lock', 'spool']) mkdirSync(join(site.folder, name), { recursive: true });
   const [type, level] = LEVELS[site.codec];
   const cipher = site.encrypted
     ? ['repo1-cipher-type=aes-256-cbc', `repo1-cipher-pass=${KEY_HEX}`]
@@ -57,16 +67,14 @@ function configuration(site: Site): string {
     `compress-level=${level}`,
     `process-max=${site.width}`,
     'start-fast=y',
+    ...options,
     `lock-path=${join(site.folder, 'lock')}`,
     `spool-path=${join(site.folder, 'spool')}`,
     'log-level-file=off',
     'log-level-console=off',
     'log-level-stderr=error',
     '[bench]',
-    `pg1-path=${site.server.dataDir}`,
-    `pg1-socket-path=${site.server.socketDir}`,
-    `pg1-port=${site.server.port}`,
-    `pg1-user=${site.server.user}`,
+    ...server,
     '',
   ].join('\n');
 }

@@ -4,7 +4,6 @@ import { connectionEnv, KEY_HEX, type Contender, type Session, type Site } from 
 /** This tree's build, streaming over the replication protocol. */
 export const tsbkRemote: Contender = {
   id: 'tsbk-remote',
-  part: 'everything',
   title: 'tsbk, protocol',
   note: 'tsbk backup-push: streams over the replication protocol, defaults',
   absent: () => undefined,
@@ -15,7 +14,6 @@ export const tsbkRemote: Contender = {
 /** This tree's build, reading the data directory. */
 export const tsbkLocal: Contender = {
   id: 'tsbk-local',
-  part: 'backups',
   title: 'tsbk, files',
   note: 'tsbk backup-push PGDATA: reads the data directory, defaults',
   absent: () => undefined,

@@ -9,10 +9,9 @@ const INSTALL =
 /** WAL-G as most run it. */
 export const walG: Contender = {
   id: 'wal-g',
-  part: 'everything',
   title: 'WAL-G, files',
   note: 'wal-g backup-push PGDATA: reads the data directory; concurrency and GOMAXPROCS at their defaults',
-  absent: () => (program() === undefined ? INSTALL : undefined),
+  absent: () => (walGProgram() === undefined ? INSTALL : undefined),
   excluded: () => undefined,
   open: (site) => openWalG(site, [site.server.dataDir]),
 };
@@ -20,7 +19,6 @@ export const walG: Contender = {
 /** WAL-G over the replication protocol. */
 export const walGRemote: Contender = {
   id: 'wal-g-remote',
-  part: 'backups',
   title: 'WAL-G, protocol',
   note: 'wal-g backup-push: streams over the replication protocol; defaults',
   absent: walG.absent,
@@ -30,7 +28,7 @@ export const walGRemote: Contender = {
 };
 
 function openWalG(site: Site, source: readonly string[]): Session {
-  const walg = stageForServerUser(program() ?? '');
+  const walg = stageForServerUser(walGProgram() ?? '');
   const env = {
     ...site.repository.env,
     ...connectionEnv(site.server),
@@ -47,7 +45,8 @@ function openWalG(site: Site, source: readonly string[]): Session {
   };
 }
 
-function program(): string | undefined {
+/** The program that `WALG_BIN` names, else the one on the path. */
+export function walGProgram(): string | undefined {
   const named = process.env['WALG_BIN'];
   if (named !== undefined && named !== '') return named;
   return (process.env['PATH'] ?? '')

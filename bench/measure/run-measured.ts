@@ -30,6 +30,8 @@ export interface Usage {
 export interface Surroundings {
   readonly serverPid?: number | undefined;
   readonly storePid?: number | undefined;
+  /** A process beside the command; its processor time and memory count as the command's. */
+  readonly servicePid?: number | undefined;
   readonly timeoutMs: number;
 }
 
@@ -46,6 +48,7 @@ process.on('exit', () => {
 export async function runMeasured(command: Command, around: Surroundings): Promise<Usage> {
   const serverBefore = cpuOf(around.serverPid);
   const storeBefore = cpuOf(around.storePid);
+  const serviceBefore = cpuOf(around.servicePid);
   const child = spawn('/bin/bash', ['-c', TIMED, 'time', command.program, ...command.args], {
     cwd: '/',
     env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: '/nonexistent', ...command.env },
@@ -55,7 +58,7 @@ export async function runMeasured(command: Command, around: Surroundings): Promi
     ...serverUser(),
   });
   running.add(child);
-  const sampler = sampleMemory(child.pid ?? 0);
+  const sampler = sampleMemory(child.pid ?? 0, around.servicePid);
   const timeout = setTimeout(() => killGroup(child), around.timeoutMs);
   try {
     const [stderr, times, code] = await outcomeOf(child);
@@ -63,7 +66,10 @@ export async function runMeasured(command: Command, around: Surroundings): Promi
     if (code !== 0) throw new Error(`${command.program} exited with ${code}: ${tail(stderr)}`);
     return {
       wallMs: realSeconds * 1000,
-      cpuMs: cpuSeconds.reduce((sum, seconds) => sum + seconds * 1000, 0),
+      cpuMs:
+        cpuSeconds.reduce((sum, seconds) => sum + seconds * 1000, 0) +
+        cpuOf(around.servicePid) -
+        serviceBefore,
       serverCpuMs: cpuOf(around.serverPid) - serverBefore,
       storeCpuMs: cpuOf(around.storePid) - storeBefore,
       ...sampler.stop(),
@@ -88,12 +94,14 @@ async function outcomeOf(child: ChildProcess): Promise<[string, string, number |
   return await Promise.all([text(stderr), text(times), ended]);
 }
 
-function sampleMemory(shellPid: number) {
+function sampleMemory(shellPid: number, servicePid: number | undefined) {
   let peakPssBytes = 0;
   let peakRssBytes = 0;
   const timer = setInterval(() => {
     // Without the shell that keeps the time.
-    const { pssBytes, rssBytes } = memoryOf(childrenOf(shellPid).flatMap(treeOf));
+    const own = childrenOf(shellPid).flatMap(treeOf);
+    const beside = servicePid === undefined ? [] : treeOf(servicePid);
+    const { pssBytes, rssBytes } = memoryOf([...own, ...beside]);
     peakPssBytes = Math.max(peakPssBytes, pssBytes);
     peakRssBytes = Math.max(peakRssBytes, rssBytes);
   }, SAMPLE_MS);

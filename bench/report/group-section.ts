@@ -2,7 +2,7 @@ import type { Results } from '../results.ts';
 import type { Spread } from '../statistics.ts';
 import { renderChart, type Bar, type BarKind, type Chart } from './chart.ts';
 import { escapeHtml } from './escape-html.ts';
-import { titleOf, type Group, type Row } from './summary.ts';
+import { isWal, titleOf, type Group, type Row } from './summary.ts';
 
 interface Column {
   readonly head: string;
@@ -13,6 +13,7 @@ interface Column {
 const COLUMNS: readonly Column[] = [
   { head: 's', digits: 2, of: (row) => row.seconds },
   { head: 'MiB/s', digits: 0, of: (row) => row.mibPerSecond },
+  { head: 'ms/segment', digits: 1, of: (row) => row.msPerSegment },
   { head: 'CPU s/GiB', digits: 2, of: (row) => row.cpuSecondsPerGib },
   { head: 'server s/GiB', digits: 2, of: (row) => row.serverCpuSecondsPerGib },
   { head: 'S3 server s/GiB', digits: 2, of: (row) => row.storeCpuSecondsPerGib },
@@ -25,20 +26,30 @@ const COLUMNS: readonly Column[] = [
 
 /** A scenario: three charts and the table with everything. */
 export function renderGroup(group: Group, results: Results): string {
-  const isWal = group.scenario === 'wal-push' || group.scenario === 'wal-fetch';
-  // Where the data of a backup comes from makes no difference to WAL.
-  const nameOf = (title: string): string => (isWal ? (title.split(',')[0] ?? title) : title);
-  const titles = new Map(results.contenders.map(({ id, title }) => [id, nameOf(title)]));
+  const note = noteOf(group);
+  const known = isWal(group) ? results.walContenders : results.contenders;
+  const titles = new Map(known.map(({ id, title }) => [id, title]));
   const charts = chartsOf(group, titles).map(renderChart);
-  const note = isWal
-    ? '<p class="note">One command a segment, one after the other, as PostgreSQL runs them.</p>'
-    : '';
   return [
-    `<section><h2>${titleOf(group)}</h2>${note}`,
+    `<section><h2>${titleOf(group)}</h2>${note === undefined ? '' : `<p class="note">${note}</p>`}`,
     `<div class="charts">${charts.join('\n')}</div>`,
     table(group, titles),
     '</section>',
   ].join('\n');
+}
+
+function noteOf({ scenario }: Group): string | undefined {
+  switch (scenario) {
+    case 'wal-steady':
+      return 'Each segment becomes ready when the one before it is archived: what a server pays all day.';
+    case 'wal-drain':
+      return 'All segments are ready, and one command a segment runs, one after the other: after an outage.';
+    case 'wal-replay':
+      return 'From starting the server to its first writable moment. CPU is that of the server, the commands and the daemon.';
+    case 'backup':
+    case 'restore':
+      return undefined;
+  }
 }
 
 function chartsOf({ rows }: Group, titles: ReadonlyMap<string, string>): Chart[] {

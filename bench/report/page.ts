@@ -32,7 +32,12 @@ which the programs took turns. Medians; lines in the bars reach from the smalles
 }
 
 function contenders(results: Results): string {
-  const rows = results.contenders.map(({ title, note, absent, excluded }) => {
+  return `<section><h2>Who is compared</h2><h3>Backups and restores</h3>${whoIs(results.contenders)}
+<h3>WAL</h3>${whoIs(results.walContenders)}</section>`;
+}
+
+function whoIs(described: Results['contenders']): string {
+  const rows = described.map(({ title, note, absent, excluded }) => {
     const remarks = [
       absent === undefined
         ? ''
@@ -41,7 +46,7 @@ function contenders(results: Results): string {
     ].filter((remark) => remark !== '');
     return `<tr><th>${escapeHtml(title)}</th><td>${[escapeHtml(note), ...remarks].join('<br>')}</td></tr>`;
   });
-  return `<section><h2>Who is compared</h2><table class="text">${rows.join('\n')}</table></section>`;
+  return `<table class="text">${rows.join('\n')}</table>`;
 }
 
 function method({ options }: Results): string {
@@ -52,7 +57,8 @@ function method({ options }: Results): string {
     'Caches are warm: the files are read from the page cache. Dirty pages are written back before each command.',
     'Wall and CPU time are those of the shell’s “time”: the process and all that it started and waited for. The time of the PostgreSQL server (WAL sender, checkpoint, archive_command) and of the S3 server is read from /proc and shown apart.',
     'Peak memory is the largest sum over all live processes of proportional set sizes (shared pages counted once), sampled every 50 ms.',
-    'WAL fetch: WAL-G fetches further segments ahead in processes that outlive their command; their CPU time is not in its numbers.',
+    'WAL: consecutive segments of a load that inserts and updates, offered in a data directory whose server does not run; a loop runs the command as the archiver does and renames its marks. Recovery is that of a real server on a copy of the cluster as it was before the first segment, up to an LSN in the last one; all must end with the same rows.',
+    'A daemon’s CPU time and memory count as its command’s. What WAL-G and pgBackRest leave running in the background after a command has ended is not in their CPU time.',
     'In the first round what each program restored was started, recovered and compared with the source, every row of every table.',
     'The floor is cat of the same files through the compressor into files: it keeps nothing that could be restored as a cluster.',
   ];

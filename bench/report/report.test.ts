@@ -35,6 +35,7 @@ function resultsOf(measurements: readonly Measurement[]): Results {
     options: { sizeGib: 2, rounds: 3, codec: 'lz4', width: 2 },
     cluster: { bytes: 2 * GIB, files: 10, postgres: '14' },
     contenders,
+    walContenders: contenders,
     measurements,
     effects: [],
   };
@@ -70,8 +71,10 @@ describe('summarize', () => {
   });
 
   test('measures WAL by the segments that were moved, not by the cluster', () => {
-    const wal = { ...backup('wal-g', 1, 1000), scenario: 'wal-push', segments: 64 } as const;
-    assert.equal(summarize(resultsOf([wal]))[0]?.rows[0]?.mibPerSecond?.median, 1024);
+    const wal = { ...backup('wal-g', 1, 1000), scenario: 'wal-drain', segments: 64 } as const;
+    const row = summarize(resultsOf([wal]))[0]?.rows[0];
+    assert.equal(row?.mibPerSecond?.median, 1024);
+    assert.equal(row?.msPerSegment?.median, 1000 / 64);
   });
 });
 

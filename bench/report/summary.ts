@@ -24,6 +24,7 @@ export interface Row {
   readonly seconds?: Spread;
   /** MiB of the cluster, or of WAL, a second. */
   readonly mibPerSecond?: Spread;
+  readonly msPerSegment?: Spread;
   readonly cpuSecondsPerGib?: Spread;
   readonly serverCpuSecondsPerGib?: Spread;
   readonly storeCpuSecondsPerGib?: Spread;
@@ -41,10 +42,16 @@ export function titleOf({ scenario, store, encrypted }: Group): string {
   const what = {
     backup: 'Backup',
     restore: 'Restore',
-    'wal-push': 'WAL push',
-    'wal-fetch': 'WAL fetch',
+    'wal-steady': 'Archiving, one segment at a time',
+    'wal-drain': 'Archiving, a backlog',
+    'wal-replay': 'Recovery through archived WAL',
   }[scenario];
   return `${what}${encrypted ? ', encrypted' : ''}, ${store === 's3' ? 'S3' : 'directory'}`;
+}
+
+/** Whether it is about WAL, where other contenders take part. */
+export function isWal({ scenario }: Pick<Group, 'scenario'>): boolean {
+  return scenario.startsWith('wal-');
 }
 
 /** The groups that were measured, in the order in which they first were. */
@@ -61,7 +68,10 @@ function groupOf(results: Results, measurements: readonly Measurement[]): Group 
   const [
     { scenario, store, encrypted } = { scenario: 'backup', store: 'directory', encrypted: false },
   ] = measurements;
-  const ids = results.contenders.map(({ id }) => id);
+  const known = isWal({ scenario: scenario as ScenarioName })
+    ? results.walContenders
+    : results.contenders;
+  const ids = known.map(({ id }) => id);
   const reference = measurements.filter(({ contender }) => contender === REFERENCE);
   const rows = ids
     .map((id) => measurements.filter(({ contender }) => contender === id))
@@ -87,6 +97,11 @@ function rowOf(
     verified: own.some(({ verified }) => verified === 'same'),
     seconds: spread((one) => seconds(one.usage?.wallMs)),
     mibPerSecond: spread((one) => (gib(one) * 1024) / (seconds(one.usage?.wallMs) ?? NaN)),
+    msPerSegment: spread((one) =>
+      one.usage === undefined || one.segments === undefined
+        ? undefined
+        : one.usage.wallMs / one.segments,
+    ),
     cpuSecondsPerGib: spread((one) => (seconds(one.usage?.cpuMs) ?? NaN) / gib(one)),
     serverCpuSecondsPerGib: spread((one) => (seconds(one.usage?.serverCpuMs) ?? NaN) / gib(one)),
     storeCpuSecondsPerGib: spread((one) => (seconds(one.usage?.storeCpuMs) ?? NaN) / gib(one)),

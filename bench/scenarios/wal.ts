@@ -1,61 +1,51 @@
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import { giveToServerUser, scratchPath } from '@tsbk/test/support/postgres';
-import type { Contender, Flavour } from '../contenders/contender.ts';
-import type { Command } from '../measure/run-measured.ts';
-import type { Measurement } from '../results.ts';
-import { openSite, runSettled, type Bench } from './site.ts';
+import type { WalSupply } from '../cluster/wal-supply.ts';
+import type { Flavour } from '../contenders/contender.ts';
+import type { WalContender } from '../contenders/wal/wal-contender.ts';
+import type { Measurement, ScenarioName } from '../results.ts';
+import { archiveOneByOne, drainBacklog } from './wal-archive.ts';
+import { replayWal } from './wal-replay.ts';
+import { openWalSite } from './wal-site.ts';
 
 export interface WalTask {
-  readonly contender: Contender;
+  readonly contender: WalContender;
   readonly flavour: Flavour;
   readonly round: number;
-  /** Consecutive segments. */
-  readonly segments: readonly string[];
+  readonly supply: WalSupply;
+  readonly width: number;
+  readonly timeoutMs: number;
   readonly record: (measurement: Measurement) => void;
 }
 
+/** Segments that are replayed, at most. */
+const REPLAYED = 200;
+/** Segments of the steady state, at most. */
+const IN_TURN = 32;
+
 /**
- * Stores segments and brings them back, one command a segment and one after the other, as
- * PostgreSQL does it. What comes back is compared byte by byte.
+ * Archives a few segments one by one, drains the rest as a backlog, and recovers through what is in
+ * the archive then. Every recovery must end with the same rows.
  */
-export async function pushAndFetchWal(bench: Bench, task: WalTask): Promise<void> {
-  const { contender, flavour, round, segments, record } = task;
+export async function measureWal(task: WalTask, contents: Set<string>): Promise<void> {
+  const { contender, flavour, round, supply, record } = task;
   const { store, encrypted } = flavour;
-  const base = { store, encrypted, contender: contender.id, round, segments: segments.length };
-  let scenario: 'wal-push' | 'wal-fetch' = 'wal-push';
-  const folder = scratchPath('fetched');
+  const base = { store, encrypted, contender: contender.id, round };
+  let scenario: ScenarioName = 'wal-steady';
   try {
-    await using open = await openSite(bench, contender, flavour);
-    const { archivePush, archiveGet } = open.session;
-    if (archivePush === undefined || archiveGet === undefined) return;
-    const push = await runSettled(forEach(archivePush, '"$@" "$each"', segments), open);
-    record({ ...base, scenario, usage: push });
-    scenario = 'wal-fetch';
-    mkdirSync(folder);
-    giveToServerUser(folder);
-    const target = join(folder, 'RECOVERYXLOG');
-    const get = `"$@" "\${each##*/}" ${target} && mv ${target} "${folder}/\${each##*/}"`;
-    const fetch = await runSettled(forEach(archiveGet, get, segments), open);
-    for (const segment of segments) mustEqual(segment, join(folder, basename(segment)));
-    record({ ...base, scenario, usage: fetch, verified: 'same' });
+    await using open = await openWalSite(contender, flavour, task);
+    const few = supply.segments.slice(0, Math.min(IN_TURN, Math.ceil(supply.segments.length / 4)));
+    const backlog = supply.segments.slice(few.length);
+    const steady = await archiveOneByOne(open, few);
+    record({ ...base, scenario, segments: few.length, usage: steady });
+    scenario = 'wal-drain';
+    const drain = await drainBacklog(open, backlog);
+    record({ ...base, scenario, segments: backlog.length, usage: drain });
+    scenario = 'wal-replay';
+    const count = Math.min(REPLAYED, supply.segments.length);
+    const { usage, content } = await replayWal(open, supply, count);
+    contents.add(content);
+    if (contents.size > 1) throw new Error(`recovered ${[...contents].join(', others ')}`);
+    record({ ...base, scenario, segments: count, usage, verified: 'same' });
   } catch (error) {
     record({ ...base, scenario, error: error instanceof Error ? error.message : String(error) });
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-/** Runs `work`, shell text in which `"$@"` is the command and `$each` a path, for each path. */
-function forEach({ program, args, env }: Command, work: string, paths: readonly string[]): Command {
-  const names = paths.map((path) => basename(path)).join(' ');
-  const script = `for name in ${names}; do each="$0/$name"; ${work} || exit; done`;
-  const folder = dirname(paths[0] ?? '/');
-  return { program: '/bin/bash', args: ['-c', script, folder, program, ...args], env };
-}
-
-function mustEqual(expected: string, actual: string): void {
-  if (!readFileSync(expected).equals(readFileSync(actual))) {
-    throw new Error(`${basename(expected)} came back with other content`);
   }
 }
