@@ -1,11 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { basename } from 'node:path';
-import type { Measurement } from '../results.ts';
 import { runMeasured, type Usage } from '../measure/run-measured.ts';
 import type { OpenWalSite } from './wal-site.ts';
-
-/** What a measurement is called, but for what it found. */
-export type WalPlace = Pick<Measurement, 'store' | 'encrypted' | 'contender' | 'round'>;
 
 /**
  * A backlog: all segments are ready, and the archiver's loop runs its command for one after the
