@@ -2,7 +2,7 @@ import { formatInstant } from '@tsbk/core/kernel/instant';
 import { formatLsn } from '@tsbk/core/kernel/lsn';
 import { formatSize } from '@tsbk/core/kernel/size';
 import { stringifyJson } from '@tsbk/core/format/json';
-import { describeMoment } from '@tsbk/core/restore/moment';
+import { describeMoment } from '@tsbk/core/repository/wal-way/moment';
 import type { PlannedWal, RestorePlan } from '@tsbk/core/restore/plan';
 import { describeTarget } from '@tsbk/core/restore/target';
 

@@ -42,6 +42,11 @@ export function formatInstant(instant: Instant): string {
   return `${whole}${fraction === '' ? '' : `.${fraction}`}Z`;
 }
 
+/** As PostgreSQL reads it under every `DateStyle`: in UTC, with microseconds if there are any. */
+export function formatPostgresTime(time: Instant): string {
+  return formatInstant(time).replace('T', ' ').replace('Z', '+00');
+}
+
 /** Rounded up to a whole microsecond, as WAL-G rounds the times of `metadata.json`. */
 export function ceilToMicrosecond(instant: Instant): Instant {
   return (floorDiv(instant + 999n, 1000n) * 1000n) as Instant;

@@ -1,3 +1,5 @@
+import type { Instant } from '../kernel/instant.ts';
+import type { Lsn } from '../kernel/lsn.ts';
 import type { BackupSummary } from './catalog.ts';
 import type { BackupMetadata } from './metadata.ts';
 import type { Sentinel } from './sentinel.ts';
@@ -32,4 +34,14 @@ function factsOfSentinel(sentinel: Sentinel): BackupFacts {
     storedBytes: sentinel.storedBytes,
     userData: sentinel.userData,
   };
+}
+
+/** Where the backup ends in the WAL: from there on the restored cluster is consistent. */
+export function stopLsnOf(backup: BackupSummary): Lsn | undefined {
+  return backup.sentinel.stopLsn ?? backup.metadata?.finishLsn;
+}
+
+/** When the backup ended: the records' word, the store's time where they have none. */
+export function finishTimeOf(backup: BackupSummary): Instant {
+  return backup.metadata?.finishTime ?? backup.sentinel.finishTime ?? backup.modified;
 }

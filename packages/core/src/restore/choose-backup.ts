@@ -1,7 +1,8 @@
 import { parseBackupName } from '../kernel/backup-name.ts';
 import { TsbkError } from '../kernel/errors.ts';
-import { formatInstant, type Instant } from '../kernel/instant.ts';
-import { formatLsn, type Lsn } from '../kernel/lsn.ts';
+import { formatInstant } from '../kernel/instant.ts';
+import { formatLsn } from '../kernel/lsn.ts';
+import { finishTimeOf, stopLsnOf } from '../repository/backup-facts.ts';
 import { startTimeOf, type BackupSummary } from '../repository/catalog.ts';
 import { describeTarget, type RecoveryTarget } from './target.ts';
 
@@ -28,16 +29,6 @@ export function candidateBackups(
   throw new TsbkError('target-unreachable', `no backup ends before ${describeTarget(target)}`, {
     hint: `The oldest backup ${describeEnd(byStart)}; nothing before that can be restored.`,
   });
-}
-
-/** Where the backup ends in the WAL: from there on the restored cluster is consistent. */
-export function stopLsnOf(backup: BackupSummary): Lsn | undefined {
-  return backup.sentinel.stopLsn ?? backup.metadata?.finishLsn;
-}
-
-/** When the backup ended: the records' word, the store's time where they have none. */
-export function finishTimeOf(backup: BackupSummary): Instant {
-  return backup.metadata?.finishTime ?? backup.sentinel.finishTime ?? backup.modified;
 }
 
 /** tsbk restores full backups only: a delta is refused, never silently replaced by another one. */

@@ -1,15 +1,15 @@
 import { parseBackupName } from '../kernel/backup-name.ts';
 import { isTsbkError, TsbkError } from '../kernel/errors.ts';
-import { parseSegment, segmentStart } from '../kernel/wal-file.ts';
 import type { Report } from '../ports/report.ts';
 import type { BackupSummary } from '../repository/catalog.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
-import { requireFull, stopLsnOf } from './choose-backup.ts';
+import { requireFull } from './choose-backup.ts';
 import { findMark, type Mark } from './find-mark.ts';
-import { findWay, wayEndLsn, type WalWay } from './find-way.ts';
+import { findWay } from './find-way.ts';
+import { wayEndLsn, type WalWay } from '../repository/wal-way/wal-way.ts';
 import type { RecoveryTarget, TimelineChoice } from './target.ts';
-import type { BackupPlace } from './timeline-plan.ts';
-import { listWal } from './wal-listing.ts';
+import { placeOf } from '../repository/wal-way/backup-place.ts';
+import { listWal } from '../repository/wal-way/wal-listing.ts';
 
 /** A backup and the way from it. */
 export interface ChosenWay {
@@ -92,20 +92,6 @@ function markSearch(
 /** What was found after a newer backup counts for an older one only if its WAL goes that far. */
 function reachedMark(way: WalWay, mark: Mark | undefined): Mark | undefined {
   return mark !== undefined && mark.endLsn <= wayEndLsn(way) ? mark : undefined;
-}
-
-/** Where a backup stands in the WAL, from its records; its name tells what they lack. */
-export function placeOf(backup: BackupSummary, segmentBytes: number): BackupPlace {
-  const segment = parseSegment(parseBackupName(backup.name)?.segment ?? '', segmentBytes);
-  const recorded = backup.sentinel.startLsn ?? backup.metadata?.startLsn;
-  if (segment === undefined) {
-    throw new TsbkError('record-invalid', `${backup.name} is not named as backups are`, {
-      hint: 'Its name must hold the segment in which it began. If segments are not of 16 MiB, set WALG_PG_WAL_SIZE.',
-    });
-  }
-  const startLsn = recorded ?? segmentStart(segment.number, segmentBytes);
-  const stopLsn = stopLsnOf(backup) ?? startLsn;
-  return { name: backup.name, timeline: segment.timeline, startLsn, stopLsn };
 }
 
 async function wayOrRefusal(

@@ -10,7 +10,7 @@ import { amendManifest } from './amend-manifest.ts';
 import type { Extracted } from './extract.ts';
 import { mappedTablespaceMap, requireLabel } from './held-files.ts';
 import type { RestorePlan } from './plan.ts';
-import { historyName } from './resolve-timeline.ts';
+import { historyName } from '../repository/wal-way/read-history.ts';
 
 interface TreeInputs {
   readonly repository: Repository;

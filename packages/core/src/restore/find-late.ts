@@ -1,8 +1,8 @@
 import type { Instant } from '../kernel/instant.ts';
 import type { TransactionEnd } from '../format/wal/wal-record.ts';
-import { transactionsOf, type WalScan } from './scan-wal.ts';
+import { transactionsOf, type WalScan } from '../repository/wal-way/scan-wal.ts';
 import type { RecoveryTarget } from './target.ts';
-import type { SegmentRange } from './wal-listing.ts';
+import type { SegmentRange } from '../repository/wal-way/wal-listing.ts';
 
 export type TimeTarget = Extract<RecoveryTarget, { readonly kind: 'time' }>;
 

@@ -1,8 +1,8 @@
 import type { Lsn } from '../kernel/lsn.ts';
 import { segmentNumberAt } from '../kernel/wal-file.ts';
 import type { RestorePoint, TransactionEnd, WalRecord } from '../format/wal/wal-record.ts';
-import { wayEndLsn } from './find-way.ts';
-import { scanWal, type WalScan } from './scan-wal.ts';
+import { wayEndLsn } from '../repository/wal-way/wal-way.ts';
+import { scanWal, type WalScan } from '../repository/wal-way/scan-wal.ts';
 import type { RecoveryTarget } from './target.ts';
 
 /** The record at which recovery to a name or a transaction stops. */

@@ -1,5 +1,5 @@
 import { formatSegment } from '../kernel/wal-file.ts';
-import { missingName, ownSegments, wayEnd, type WalWay } from './find-way.ts';
+import { missingName, ownSegments, wayEnd, type WalWay } from '../repository/wal-way/wal-way.ts';
 import type { PlannedWal } from './plan.ts';
 import type { Reach } from './reachable.ts';
 

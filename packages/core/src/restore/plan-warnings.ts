@@ -1,5 +1,5 @@
-import { stopLsnOf } from './choose-backup.ts';
-import { missingName, ownSegments, wayEnd, type WalWay } from './find-way.ts';
+import { stopLsnOf } from '../repository/backup-facts.ts';
+import { missingName, ownSegments, wayEnd, type WalWay } from '../repository/wal-way/wal-way.ts';
 import type { RecordedBackup } from './plan-objects.ts';
 import type { PlanWarning } from './plan.ts';
 import type { PlannedTablespace } from './plan-tablespaces.ts';

@@ -2,11 +2,17 @@ import { TsbkError } from '../kernel/errors.ts';
 import type { Instant } from '../kernel/instant.ts';
 import { formatLsn } from '../kernel/lsn.ts';
 import { segmentNumberAt } from '../kernel/wal-file.ts';
-import { missingName, ownSegments, wayEnd, wayEndLsn } from './find-way.ts';
+import { missingName, ownSegments, wayEnd, wayEndLsn } from '../repository/wal-way/wal-way.ts';
 import { findLate, isLate, type TimeTarget } from './find-late.ts';
 import type { Mark } from './find-mark.ts';
-import { describeMoment, type Moment } from './moment.ts';
-import { endOfWay, latestTime, scanWal, transactionsOf, type WalScan } from './scan-wal.ts';
+import { describeMoment, type Moment } from '../repository/wal-way/moment.ts';
+import {
+  endOfWay,
+  latestTime,
+  scanWal,
+  transactionsOf,
+  type WalScan,
+} from '../repository/wal-way/scan-wal.ts';
 import { describeTarget, type RecoveryTarget } from './target.ts';
 
 /** Whether recovery from a backup can get to its target with what the archive has. */

@@ -1,8 +1,8 @@
+import { formatPostgresTime } from '../kernel/instant.ts';
 import { formatLsn } from '../kernel/lsn.ts';
 import type { ConfBlock } from '../format/conf-block.ts';
 import type { SignalFile } from '../cluster/recovery-files.ts';
 import type { RecoveryTarget, TargetAction, TimelineChoice } from './target.ts';
-import { formatTargetTime } from './target-time.ts';
 
 export interface RecoveryRequest {
   readonly target: RecoveryTarget;
@@ -62,7 +62,7 @@ function targetSetting(target: RecoveryTarget): Setting | undefined {
     case 'immediate':
       return ['recovery_target', 'immediate'];
     case 'time':
-      return ['recovery_target_time', formatTargetTime(target.time)];
+      return ['recovery_target_time', formatPostgresTime(target.time)];
     case 'lsn':
       return ['recovery_target_lsn', formatLsn(target.lsn)];
     case 'xid':

@@ -1,11 +1,11 @@
 import { TsbkError } from '../kernel/errors.ts';
 import type { TimelineId } from '../kernel/wal-file.ts';
-import { parseHistoryFile, type TimelineHistory } from '../format/history-file.ts';
+import type { TimelineHistory } from '../format/history-file.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
-import { findWal, openWal } from '../repository/wal-archive.ts';
-import { collect } from '../stream/collect.ts';
+import { findWal } from '../repository/wal-archive.ts';
+import { historyName, readHistory } from '../repository/wal-way/read-history.ts';
 import type { TimelineChoice } from './target.ts';
-import type { WalListing } from './wal-listing.ts';
+import type { WalListing } from '../repository/wal-way/wal-listing.ts';
 
 /** The timeline that recovery ends on. */
 export interface TargetTimeline {
@@ -13,9 +13,6 @@ export interface TargetTimeline {
   /** Absent for a timeline without parent, or whose history is not needed. */
   readonly history: TimelineHistory | undefined;
 }
-
-/** History files are a few lines. */
-const HISTORY_BYTES_MAX = 1024 * 1024;
 
 /**
  * What `recovery_target_timeline` means for a backup of timeline `from` (`validateRecoveryParameters`
@@ -43,11 +40,6 @@ export async function resolveTimeline(
   return { timeline: choice, history: await requireHistory(repository, choice, { signal }) };
 }
 
-/** Name of a timeline's history file. */
-export function historyName(timeline: TimelineId): string {
-  return `${timeline.toString(16).toUpperCase().padStart(8, '0')}.history`;
-}
-
 async function newestTimeline(
   repository: Repository,
   { from, listing }: { readonly from: TimelineId; readonly listing: WalListing },
@@ -68,17 +60,13 @@ async function requireHistory(
   timeline: TimelineId,
   { signal }: RunOptions,
 ): Promise<TimelineHistory> {
-  const name = historyName(timeline);
-  const opened = await openWal(repository, name, { signal });
-  if (opened === undefined) {
-    throw new TsbkError(
-      'target-unreachable',
-      `${repository.store.url} has no history file of timeline ${timeline} (${name})`,
-      {
-        hint: 'PostgreSQL would refuse to recover to this timeline. Give latest, current, or another number.',
-      },
-    );
-  }
-  const bytes = await collect(opened.content, { maxBytes: HISTORY_BYTES_MAX, what: name });
-  return parseHistoryFile(bytes.toString('utf8'), name);
+  const history = await readHistory(repository, timeline, { signal });
+  if (history !== undefined) return history;
+  throw new TsbkError(
+    'target-unreachable',
+    `${repository.store.url} has no history file of timeline ${timeline} (${historyName(timeline)})`,
+    {
+      hint: 'PostgreSQL would refuse to recover to this timeline. Give latest, current, or another number.',
+    },
+  );
 }

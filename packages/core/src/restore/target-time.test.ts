@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { isTsbkError } from '../kernel/errors.ts';
-import { formatInstant, toInstant } from '../kernel/instant.ts';
-import { formatTargetTime, parseTargetTime } from './target-time.ts';
+import { formatInstant, formatPostgresTime, toInstant } from '../kernel/instant.ts';
+import { parseTargetTime } from './target-time.ts';
 
 const PRAGUE = { localZone: 'Europe/Prague' };
 
@@ -37,7 +37,7 @@ describe('parseTargetTime', () => {
     fc.assert(
       fc.property(fc.bigInt({ min: -(2n ** 55n), max: 2n ** 57n }), (microseconds) => {
         const time = toInstant(microseconds * 1000n);
-        assert.equal(parseTargetTime(formatTargetTime(time), PRAGUE), time);
+        assert.equal(parseTargetTime(formatPostgresTime(time), PRAGUE), time);
       }),
     );
   });

@@ -1,5 +1,5 @@
 import { TsbkError } from '../kernel/errors.ts';
-import { formatInstant, toInstant, type Instant } from '../kernel/instant.ts';
+import { toInstant, type Instant } from '../kernel/instant.ts';
 
 const TIME =
   /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)? *(Z|UTC|GMT|[+-]\d{2}(?::?\d{2}){0,2})?$/i;
@@ -33,11 +33,6 @@ export function parseTargetTime(
   const offsetMs = offsetOf(zone);
   if (Math.abs(offsetMs) >= OFFSET_MINUTES_MAX * MS_PER_MINUTE) throw unreadable(text);
   return toInstant(BigInt(wallMs - offsetMs) * NS_PER_MS + BigInt(fraction.padEnd(9, '0')));
-}
-
-/** As PostgreSQL reads it under every `DateStyle`: in UTC, with microseconds if there are any. */
-export function formatTargetTime(time: Instant): string {
-  return formatInstant(time).replace('T', ' ').replace('Z', '+00');
 }
 
 function offsetOf(zone: string): number {

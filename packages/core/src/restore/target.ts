@@ -1,8 +1,8 @@
 import { TsbkError } from '../kernel/errors.ts';
-import type { Instant } from '../kernel/instant.ts';
+import { formatPostgresTime, type Instant } from '../kernel/instant.ts';
 import { formatLsn, parseLsn, type Lsn } from '../kernel/lsn.ts';
 import type { TimelineId } from '../kernel/wal-file.ts';
-import { formatTargetTime, parseTargetTime } from './target-time.ts';
+import { parseTargetTime } from './target-time.ts';
 
 /**
  * Up to where recovery goes (PostgreSQL docs, "Recovery Target"). `inclusive` says whether what
@@ -103,7 +103,7 @@ export function describeTarget(target: RecoveryTarget): string {
     case 'name':
       return `restore point "${target.name}"`;
     case 'time':
-      return `time ${formatTargetTime(target.time)}${edge(target)}`;
+      return `time ${formatPostgresTime(target.time)}${edge(target)}`;
     case 'lsn':
       return `LSN ${formatLsn(target.lsn)}${edge(target)}`;
     case 'xid':

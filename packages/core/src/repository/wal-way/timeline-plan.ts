@@ -1,7 +1,7 @@
-import { TsbkError } from '../kernel/errors.ts';
-import { formatLsn, type Lsn } from '../kernel/lsn.ts';
-import { segmentNumberAt, type TimelineId } from '../kernel/wal-file.ts';
-import type { TimelineHistory } from '../format/history-file.ts';
+import { TsbkError } from '../../kernel/errors.ts';
+import { formatLsn, type Lsn } from '../../kernel/lsn.ts';
+import { segmentNumberAt, type TimelineId } from '../../kernel/wal-file.ts';
+import type { TimelineHistory } from '../../format/history-file.ts';
 import { hasSegments, rangeOf, type SegmentRange, type WalListing } from './wal-listing.ts';
 
 /** Where a backup stands in the WAL. */

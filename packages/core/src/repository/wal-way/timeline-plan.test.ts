@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { isTsbkError } from '../kernel/errors.ts';
-import { toLsn } from '../kernel/lsn.ts';
-import { formatSegment } from '../kernel/wal-file.ts';
-import type { TimelineHistory } from '../format/history-file.ts';
+import { isTsbkError } from '../../kernel/errors.ts';
+import { toLsn } from '../../kernel/lsn.ts';
+import { formatSegment } from '../../kernel/wal-file.ts';
+import type { TimelineHistory } from '../../format/history-file.ts';
 import { planRun, planStretches, type BackupPlace } from './timeline-plan.ts';
 import { ListingBuilder, type WalListing } from './wal-listing.ts';
 

@@ -1,11 +1,11 @@
-import type { Instant } from '../kernel/instant.ts';
-import type { Lsn } from '../kernel/lsn.ts';
-import { segmentNumberAt, segmentStart } from '../kernel/wal-file.ts';
-import { walRecords } from '../format/wal/records.ts';
-import type { TransactionEnd, WalEnd, WalRecord } from '../format/wal/wal-record.ts';
-import type { Report } from '../ports/report.ts';
-import type { Repository, RunOptions } from '../repository/repository.ts';
-import { segmentNames, wayEnd, type WalWay } from './find-way.ts';
+import type { Instant } from '../../kernel/instant.ts';
+import type { Lsn } from '../../kernel/lsn.ts';
+import { segmentNumberAt, segmentStart } from '../../kernel/wal-file.ts';
+import { walRecords } from '../../format/wal/records.ts';
+import type { TransactionEnd, WalEnd, WalRecord } from '../../format/wal/wal-record.ts';
+import type { Report } from '../../ports/report.ts';
+import type { Repository, RunOptions } from '../repository.ts';
+import { segmentNames, wayEnd, type WalWay } from './wal-way.ts';
 import type { Moment } from './moment.ts';
 import { walSource } from './wal-source.ts';
 

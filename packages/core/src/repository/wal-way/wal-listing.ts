@@ -1,6 +1,6 @@
-import { parseSegment, parseWalFileName, type TimelineId } from '../kernel/wal-file.ts';
-import { WAL_FOLDER, walKey } from '../repository/layout.ts';
-import type { Repository, RunOptions } from '../repository/repository.ts';
+import { parseSegment, parseWalFileName, type TimelineId } from '../../kernel/wal-file.ts';
+import { WAL_FOLDER, walKey } from '../layout.ts';
+import type { Repository, RunOptions } from '../repository.ts';
 
 /** Consecutive segments, both ends included. */
 export interface SegmentRange {
@@ -23,16 +23,17 @@ const SLACK_DIGITS = 1;
 
 /**
  * Lists the archive from the segment `from` (24 digits) on: later segments of its timeline, and
- * all of later timelines. Only the ranges are kept, so memory does not grow with the archive.
+ * all of later timelines; everything if it is absent. Only the ranges are kept, so memory does not grow with the archive.
  */
 export async function listWal(
   repository: Repository,
-  { from, segmentBytes }: { readonly from: string; readonly segmentBytes: number },
+  { from, segmentBytes }: { readonly from?: string; readonly segmentBytes: number },
   { signal }: RunOptions,
 ): Promise<WalListing> {
   const listing = new ListingBuilder(segmentBytes, repository.walExtensions);
-  const after = walKey(from.slice(0, -SLACK_DIGITS));
-  for await (const { key } of repository.store.list(WAL_FOLDER, { signal, after, shallow: true })) {
+  const after = from === undefined ? {} : { after: walKey(from.slice(0, -SLACK_DIGITS)) };
+  const objects = repository.store.list(WAL_FOLDER, { signal, ...after, shallow: true });
+  for await (const { key } of objects) {
     listing.add(key.slice(WAL_FOLDER.length));
   }
   return listing.done();

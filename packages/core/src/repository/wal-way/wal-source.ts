@@ -1,8 +1,8 @@
-import { TsbkError } from '../kernel/errors.ts';
-import type { ByteSource } from '../ports/bytes.ts';
-import type { Repository, RunOptions } from '../repository/repository.ts';
-import { openWal } from '../repository/wal-archive.ts';
-import { channel, type Channel } from '../stream/channel.ts';
+import { TsbkError } from '../../kernel/errors.ts';
+import type { ByteSource } from '../../ports/bytes.ts';
+import type { Repository, RunOptions } from '../repository.ts';
+import { openWal } from '../wal-archive.ts';
+import { channel, type Channel } from '../../stream/channel.ts';
 
 export interface WalSourceOptions extends RunOptions {
   readonly segmentBytes: number;

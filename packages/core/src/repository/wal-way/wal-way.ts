@@ -1,0 +1,125 @@
+import { TsbkError } from '../../kernel/errors.ts';
+import { formatLsn, type Lsn } from '../../kernel/lsn.ts';
+import {
+  formatSegment,
+  segmentNumberAt,
+  segmentStart,
+  type Segment,
+  type TimelineId,
+} from '../../kernel/wal-file.ts';
+import type { TimelineHistory } from '../../format/history-file.ts';
+import type { Repository, RunOptions } from '../repository.ts';
+import { findWal } from '../wal-archive.ts';
+import {
+  planRun,
+  planStretches,
+  type BackupPlace,
+  type TimelineStretch,
+  type WalRun,
+} from './timeline-plan.ts';
+import type { WalListing } from './wal-listing.ts';
+
+/** The way of recovery from a backup through the archive. */
+export interface WalWay {
+  readonly backup: BackupPlace;
+  readonly segmentBytes: number;
+  /** Timeline that recovery ends on. */
+  readonly timeline: TimelineId;
+  readonly run: WalRun;
+  /** Whether there is a `.partial` file of the first missing segment, which recovery never reads. */
+  readonly hasPartial: boolean;
+}
+
+/**
+ * Follows the way from a backup to a timeline, as far as the archive goes. What the listing lacks
+ * is asked for by name before it counts as missing. Throws `target-unreachable` when the timeline
+ * does not come from the backup.
+ */
+export async function followWay(
+  repository: Repository,
+  request: {
+    readonly backup: BackupPlace;
+    readonly target: {
+      readonly timeline: TimelineId;
+      /** Absent if the timeline has no parent. */
+      readonly history: TimelineHistory | undefined;
+    };
+    readonly listing: WalListing;
+    readonly segmentBytes: number;
+  },
+  { signal }: RunOptions,
+): Promise<WalWay> {
+  const { backup, target, listing, segmentBytes } = request;
+  const stretches = planStretches(backup, target, segmentBytes);
+  const run = await confirmedRun(repository, { stretches, listing, segmentBytes }, { signal });
+  const hasPartial = listing.partials.has(formatSegment(run.missing, segmentBytes));
+  return { backup, segmentBytes, timeline: target.timeline, run, hasPartial };
+}
+
+/** Number behind the last segment that the way has. */
+export function wayEnd({ run }: WalWay): bigint {
+  return run.missing.number;
+}
+
+/** LSN behind the last segment that the way has. */
+export function wayEndLsn(way: WalWay): Lsn {
+  return segmentStart(wayEnd(way), way.segmentBytes);
+}
+
+/** Name of the first segment that the way lacks. */
+export function missingName({ run, segmentBytes }: WalWay): string {
+  return formatSegment(run.missing, segmentBytes);
+}
+
+/** Name of a segment of the way. Throws `wal-missing` for one it does not have. */
+export function segmentName(way: WalWay, number: bigint): string {
+  const range = way.run.ranges.find(({ first, last }) => first <= number && number <= last);
+  if (range === undefined) {
+    const at = formatLsn(segmentStart(number, way.segmentBytes));
+    throw new TsbkError('wal-missing', `the archive has no WAL of ${at} after ${way.backup.name}`);
+  }
+  return formatSegment({ timeline: range.timeline, number }, way.segmentBytes);
+}
+
+/** Names from segment `from` to segment `to`, both included, made as they are asked for. */
+export function* segmentNames(way: WalWay, from: bigint, to: bigint): Generator<string> {
+  for (let number = from; number <= to; number += 1n) yield segmentName(way, number);
+}
+
+/** The segments that hold the backup's own WAL: without them it never gets consistent. */
+export function ownSegments({ backup, segmentBytes }: Pick<WalWay, 'backup' | 'segmentBytes'>): {
+  readonly first: bigint;
+  readonly last: bigint;
+} {
+  const first = segmentNumberAt(backup.startLsn, segmentBytes);
+  const lastByte = backup.stopLsn > backup.startLsn ? backup.stopLsn - 1n : backup.startLsn;
+  return { first, last: lastByte / BigInt(segmentBytes) };
+}
+
+async function confirmedRun(
+  repository: Repository,
+  way: {
+    readonly stretches: readonly TimelineStretch[];
+    readonly listing: WalListing;
+    readonly segmentBytes: number;
+  },
+  { signal }: RunOptions,
+): Promise<WalRun> {
+  let { listing } = way;
+  for (;;) {
+    const run = planRun(way.stretches, listing);
+    const name = formatSegment(run.missing, way.segmentBytes);
+    if ((await findWal(repository, name, { signal })) === undefined) return run;
+    listing = withSegment(listing, run.missing);
+  }
+}
+
+/** The listing with one segment that it had missed. */
+function withSegment(listing: WalListing, { timeline, number }: Segment): WalListing {
+  const ranges = listing.segments.get(timeline) ?? [];
+  const before = ranges.find(({ last }) => last + 1n === number);
+  const after = ranges.find(({ first }) => first === number + 1n);
+  const joined = { first: before?.first ?? number, last: after?.last ?? number };
+  const others = ranges.filter((range) => range !== before && range !== after);
+  return { ...listing, segments: new Map([...listing.segments, [timeline, [...others, joined]]]) };
+}
