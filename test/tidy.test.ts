@@ -28,6 +28,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   restore: 4,
   retention: 4,
   check: 4,
+  'wal-audit': 4,
   'storage-tools': 4,
   settings: 5,
   engine: 5,

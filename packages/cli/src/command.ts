@@ -15,6 +15,8 @@ export const COMMAND_NAMES = [
   'backup-show',
   'archive-push',
   'archive-get',
+  'wal-show',
+  'wal-verify',
   'st ls',
   'st get',
   'st cat',

@@ -12,6 +12,8 @@ import { config } from './commands/config.ts';
 import { help } from './commands/help.ts';
 import { ST_COMMANDS } from './commands/st.ts';
 import { version } from './commands/version.ts';
+import { walShow } from './commands/wal-show.ts';
+import { walVerify } from './commands/wal-verify.ts';
 
 /** The command table: the one source of parsing, help and documentation. */
 export const COMMANDS: readonly CommandDeclaration[] = [
@@ -21,6 +23,8 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   backupShow,
   archivePush,
   archiveGet,
+  walShow,
+  walVerify,
   ...ST_COMMANDS,
   check,
   config,

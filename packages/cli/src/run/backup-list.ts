@@ -1,21 +1,14 @@
 import { EXIT } from '@tsbk/core/kernel/exit';
-import { formatInstant, type Instant } from '@tsbk/core/kernel/instant';
+import { formatInstant } from '@tsbk/core/kernel/instant';
 import { formatLsn } from '@tsbk/core/kernel/lsn';
-import { parseBackupName } from '@tsbk/core/kernel/backup-name';
 import { openRepository } from '@tsbk/core/engine/open-repository';
-import { stringifyJson, type JsonObject, type JsonValue } from '@tsbk/core/format/json';
+import { stringifyJson } from '@tsbk/core/format/json';
 import { indentJson } from '../render/indent-json.ts';
 import { factsOf } from '@tsbk/core/repository/backup-facts';
-import { DATE_FORMAT_HINT } from '@tsbk/core/repository/sentinel';
 import { readCatalog, startTimeOf, type BackupSummary } from '@tsbk/core/repository/catalog';
 import type { CommandContext, Run } from '../command.ts';
+import { detailObject, plainObject, segmentOf, STORAGE_NAME } from '../render/backup-json.ts';
 import { renderTable } from '../render/table.ts';
-
-/** Go's word for a name without a segment. */
-const NO_SEGMENT = 'Z'.repeat(24);
-
-/** WAL-G's name for the only storage there is. */
-const STORAGE_NAME = 'default';
 
 /** `tsbk backup-list`: oldest first by start time. */
 export const runBackupList: Run = async (context) => {
@@ -89,43 +82,4 @@ function printJson(context: CommandContext, backups: readonly BackupSummary[]): 
   }));
   const text = stringifyJson(list);
   context.out(`${context.flags.on('pretty') === true ? indentJson(text, 4) : text}\n`);
-}
-
-function plainObject(backup: BackupSummary): JsonObject {
-  return {
-    backup_name: backup.name,
-    time: formatInstant(backup.modified),
-    wal_file_name: segmentOf(backup),
-    storage_name: STORAGE_NAME,
-  };
-}
-
-/** Go's zero time, which WAL-G prints for a time it does not know. */
-const ZERO_TIME = '0001-01-01T00:00:00Z';
-
-/** The keys of `metadata.json`, in WAL-G's order, with Go's zero for what is not known. */
-function detailObject(backup: BackupSummary): JsonObject {
-  const facts = factsOf(backup);
-  const or = (value: JsonValue | undefined, zero: JsonValue): JsonValue => value ?? zero;
-  const time = (instant: Instant | undefined): string =>
-    instant === undefined ? ZERO_TIME : formatInstant(instant);
-  return {
-    start_time: time(facts.startTime),
-    finish_time: time(facts.finishTime),
-    date_fmt: DATE_FORMAT_HINT,
-    hostname: or(facts.hostname, ''),
-    data_dir: or(facts.dataDir, ''),
-    pg_version: or(facts.pgVersion, 0),
-    start_lsn: or(facts.startLsn, 0),
-    finish_lsn: or(facts.finishLsn, 0),
-    is_permanent: facts.permanent,
-    system_identifier: or(facts.systemId, null),
-    uncompressed_size: or(facts.plainBytes, 0),
-    compressed_size: or(facts.storedBytes, 0),
-    ...(facts.userData === undefined ? {} : { user_data: facts.userData }),
-  };
-}
-
-function segmentOf({ name }: BackupSummary): string {
-  return parseBackupName(name)?.segment ?? NO_SEGMENT;
 }

@@ -15,6 +15,7 @@ import { checkArchivedSegment } from '../check/check-archiving.ts';
 import { checkRepository } from '../check/check-repository.ts';
 import { checkServer } from '../check/check-server.ts';
 import { failed, ok, type Finding } from '../check/finding.ts';
+import { checkGaps } from './check-gaps.ts';
 import { checkSecretFiles } from './check-files.ts';
 
 interface CheckRequest {
@@ -46,6 +47,10 @@ export async function runCheck(request: CheckRequest): Promise<Finding[]> {
     const server = archivingServer(session, facts);
     const options = { signal, timeoutMs: settings.config.checkTimeoutMs };
     findings.push(...(await checkArchivedSegment(repository, server, options)));
+  }
+  if (facts !== undefined && storeWorks) {
+    const { config } = settings;
+    findings.push(...(await checkGaps({ repository, facts, config, signal })));
   }
   findings.push(...(await checkSecretFiles(secretFiles(settings, connection))));
   return findings;

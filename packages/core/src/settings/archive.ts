@@ -1,4 +1,4 @@
-import { absolutePath, boolean, duration } from './kinds.ts';
+import { absolutePath, boolean, duration, integer } from './kinds.ts';
 import { segmentSize } from './segment-size.ts';
 import { setting } from './setting.ts';
 
@@ -39,11 +39,18 @@ export const ARCHIVE_SETTINGS = {
     commands: ['archive-push'],
     doc: 'Always on: WAL in the archive is never replaced by other content. `false` is not obeyed.',
   }),
+  integrityMaxDelayedWals: setting({
+    env: ['TSBK_INTEGRITY_MAX_DELAYED_WALS', 'WALG_INTEGRITY_MAX_DELAYED_WALS'],
+    kind: integer(0, 1_000_000),
+    default: 0,
+    commands: ['wal-verify'],
+    doc: 'How many of the newest segments `wal-verify` lets be missing because archiving lags behind: they are delayed, not lost.',
+  }),
   walSegmentBytes: setting({
     env: ['TSBK_PG_WAL_SIZE', 'WALG_PG_WAL_SIZE'],
     kind: segmentSize,
     default: 16 * 1024 ** 2,
-    commands: ['backup-fetch', 'backup-show'],
+    commands: ['backup-fetch', 'backup-show', 'wal-show', 'wal-verify', 'check'],
     doc: 'Size of WAL segments where the repository does not tell it; a plain number is MiB.',
   }),
 };

@@ -9,6 +9,8 @@ export const CONFIGURED_COMMANDS = [
   'backup-show',
   'archive-push',
   'archive-get',
+  'wal-show',
+  'wal-verify',
   'check',
   'st',
 ] as const;

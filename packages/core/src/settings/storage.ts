@@ -26,7 +26,7 @@ export const STORAGE_SETTINGS = {
     env: ['TSBK_UPLOAD_CONCURRENCY', 'WALG_UPLOAD_CONCURRENCY'],
     kind: integer(1, 1000),
     default: 16,
-    commands: ['backup-push', 'archive-push', 'check', 'st'],
+    commands: ['backup-push', 'archive-push', 'wal-verify', 'check', 'st'],
     doc: 'Upload requests under way at the same time, over all lanes together.',
   }),
   downloadConcurrency: setting({
@@ -53,7 +53,16 @@ export const STORAGE_SETTINGS = {
     env: ['TSBK_RETRY_BUDGET'],
     kind: durationOrNoLimit(0),
     default: 120_000,
-    commands: ['backup-push', 'backup-fetch', 'backup-list', 'backup-show', 'check', 'st'],
+    commands: [
+      'backup-push',
+      'backup-fetch',
+      'backup-list',
+      'backup-show',
+      'wal-show',
+      'wal-verify',
+      'check',
+      'st',
+    ],
     doc: 'How long one request to the object store is tried again before its error counts.',
   }),
   turbo: setting({

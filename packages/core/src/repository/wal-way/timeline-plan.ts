@@ -62,6 +62,15 @@ export function planStretches(
   });
 }
 
+/** The way to a timeline from a segment on, whichever of its ancestors that is of. */
+export function stretchesTo(
+  target: { readonly timeline: TimelineId; readonly history: TimelineHistory | undefined },
+  start: { readonly first: bigint; readonly segmentBytes: number },
+): TimelineStretch[] {
+  const ancestors: readonly TimelineEnd[] = target.history?.ancestors ?? [];
+  return stretchesOf([...ancestors, { timeline: target.timeline, switchLsn: undefined }], start);
+}
+
 interface TimelineEnd {
   readonly timeline: TimelineId;
   /** Absent for the last one. */

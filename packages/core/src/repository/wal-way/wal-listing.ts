@@ -1,4 +1,9 @@
-import { parseSegment, parseWalFileName, type TimelineId } from '../../kernel/wal-file.ts';
+import {
+  parseSegment,
+  parseWalFileName,
+  type Segment,
+  type TimelineId,
+} from '../../kernel/wal-file.ts';
 import { WAL_FOLDER, walKey } from '../layout.ts';
 import type { Repository, RunOptions } from '../repository.ts';
 
@@ -57,6 +62,17 @@ export function hasSegments(
 ): boolean {
   const ranges = listing.segments.get(timeline) ?? [];
   return ranges.some(({ first, last }) => last >= from && (to === undefined || first <= to));
+}
+
+/** The listing with one segment that it had missed. */
+export function withSegment(listing: WalListing, { timeline, number }: Segment): WalListing {
+  const ranges = listing.segments.get(timeline) ?? [];
+  const before = ranges.find(({ last }) => last + 1n === number);
+  const after = ranges.find(({ first }) => first === number + 1n);
+  const joined = { first: before?.first ?? number, last: after?.last ?? number };
+  const others = ranges.filter((range) => range !== before && range !== after);
+  const sorted = [...others, joined].sort((a, b) => (a.first < b.first ? -1 : 1));
+  return { ...listing, segments: new Map([...listing.segments, [timeline, sorted]]) };
 }
 
 /** Gathers a listing from the objects' names, in the order a store lists them. */

@@ -4,7 +4,6 @@ import {
   formatSegment,
   segmentNumberAt,
   segmentStart,
-  type Segment,
   type TimelineId,
 } from '../../kernel/wal-file.ts';
 import type { TimelineHistory } from '../../format/history-file.ts';
@@ -17,7 +16,7 @@ import {
   type TimelineStretch,
   type WalRun,
 } from './timeline-plan.ts';
-import type { WalListing } from './wal-listing.ts';
+import { withSegment, type WalListing } from './wal-listing.ts';
 
 /** The way of recovery from a backup through the archive. */
 export interface WalWay {
@@ -112,14 +111,4 @@ async function confirmedRun(
     if ((await findWal(repository, name, { signal })) === undefined) return run;
     listing = withSegment(listing, run.missing);
   }
-}
-
-/** The listing with one segment that it had missed. */
-function withSegment(listing: WalListing, { timeline, number }: Segment): WalListing {
-  const ranges = listing.segments.get(timeline) ?? [];
-  const before = ranges.find(({ last }) => last + 1n === number);
-  const after = ranges.find(({ first }) => first === number + 1n);
-  const joined = { first: before?.first ?? number, last: after?.last ?? number };
-  const others = ranges.filter((range) => range !== before && range !== after);
-  return { ...listing, segments: new Map([...listing.segments, [timeline, [...others, joined]]]) };
 }
