@@ -117,7 +117,15 @@ describe('a gap in the archive', () => {
     assert.equal(planned.code, 1);
     assert.match(planned.stdout, new RegExp(`${name} would be stored from the server at`));
     assert.equal(existsSync(join(folder, `${name}.lz4`)), false);
-    const healed = await verify(['--heal']);
+    await server.query('create role healer login');
+    const healer = { PGUSER: 'healer', PGDATABASE: 'postgres' };
+    const denied = await verify(['--heal'], healer);
+    assert.equal(denied.code, 1);
+    assert.match(denied.stderr, /the role needs GRANT pg_monitor and GRANT EXECUTE/);
+    await server.query(
+      'grant pg_monitor to healer; grant execute on function pg_read_binary_file(text, bigint, bigint, boolean) to healer',
+    );
+    const healed = await verify(['--heal'], healer);
     assert.equal(healed.code, 0, healed.stdout + healed.stderr);
     assert.match(healed.stdout, new RegExp(`${name} stored from the server at`));
     const now = readFileSync(join(folder, `${name}.lz4`));

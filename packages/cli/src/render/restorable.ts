@@ -48,7 +48,7 @@ function holeLine(hole: Cover, segmentBytes: number): string {
 }
 
 /** Names of a range: `000…04`, or `000…04 to 000…07 (4 segments)`. */
-export function rangeText(cover: Cover, segmentBytes: number): string {
+function rangeText(cover: Cover, segmentBytes: number): string {
   const name = (number: bigint): string =>
     formatSegment({ timeline: cover.timeline, number }, segmentBytes);
   if (cover.first === cover.last) return name(cover.first);

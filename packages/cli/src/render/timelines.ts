@@ -109,7 +109,7 @@ function* missingNames(facts: TimelineFacts, segmentBytes: number): Generator<st
   yield batch.join('');
 }
 
-/** Backups between the first and the last segment of their timeline, oldest first. */
+/** Backups between the first and the last segment of their timeline: by key, backwards, as WAL-G has them. */
 function backupsOf({ state }: ShownTimelines, facts: TimelineFacts): BackupSummary[] {
   const size = BigInt(state.segmentBytes);
   return state.catalog.backups
@@ -119,7 +119,7 @@ function backupsOf({ state }: ShownTimelines, facts: TimelineFacts): BackupSumma
       if (timeline !== facts.timeline) return false;
       return startLsn / size >= facts.first && finishLsn / size <= facts.last;
     })
-    .sort((a, b) => (a.modified < b.modified ? -1 : 1));
+    .reverse();
 }
 
 function switchLsnOf({ parent }: TimelineFacts): Lsn {

@@ -182,7 +182,13 @@ async function sourcesOf(
   const path = healFrom ?? context.environment['PGDATA'];
   // What a server of another place has flushed says nothing of a directory that was named.
   const flushLsn = healFrom === undefined ? server?.flushLsn : undefined;
-  if (path !== undefined) sources.push({ copies: await openPgWal(path), flushLsn });
+  try {
+    if (path !== undefined) sources.push({ copies: await openPgWal(path), flushLsn });
+  } catch (error) {
+    // PGDATA may be the directory on the server's host, which is another one.
+    if (healFrom !== undefined || server === undefined || !isTsbkError(error)) throw error;
+    context.report({ kind: 'info', text: error.message });
+  }
   if (server !== undefined) sources.push({ copies: server.copies, flushLsn: server.flushLsn });
   if (sources.length > 0) return sources;
   throw new TsbkError('setting-missing', '--heal has nowhere to take WAL from', {

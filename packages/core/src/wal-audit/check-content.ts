@@ -37,6 +37,7 @@ export async function checkContent(
   { signal, report }: RunOptions & { readonly report: Report },
 ): Promise<ContentReport> {
   if (repository.cipher.unreadable !== undefined) throw repository.cipher.unreadable;
+  report({ kind: 'phase', phase: 'content', text: 'reading every segment' });
   const corrupt = new Map<bigint, CorruptSegment>();
   let checked = 0;
   await eachParallel(

@@ -34,6 +34,10 @@ export interface HealRequest {
   readonly isPlan: boolean;
 }
 
+/** What a role needs to read WAL through a connection. */
+const RIGHTS =
+  'to read WAL through the connection the role needs GRANT pg_monitor and GRANT EXECUTE ON FUNCTION pg_read_binary_file(text, bigint, bigint, boolean)';
+
 /** How many missing segments are told one by one. */
 const TOLD_MAX = 10_000;
 
@@ -48,16 +52,32 @@ export async function healGaps(
 ): Promise<HealedSegment[]> {
   const healed = new Map<bigint, HealedSegment>();
   for (const source of request.sources) {
-    const left = { ...request, source, done: new Set(wholeOnes(healed)) };
-    for await (const proof of proveCopies(repository, left, { signal, report })) {
-      const { segment } = proof;
-      const outcome = await heal(repository, proof, { isPlan: request.isPlan, signal });
-      const before = healed.get(segment.number);
-      if (before === undefined || outcome.outcome !== 'refused')
-        healed.set(segment.number, outcome);
+    try {
+      await healFrom(repository, { ...request, source, healed }, { signal, report });
+    } catch (error) {
+      // Another source may do, and what is left is told as absent.
+      if (!isTsbkError(error, 'server-denied')) throw error;
+      report({ kind: 'warning', code: error.code, text: `${error.message}; ${RIGHTS}` });
     }
   }
   return withAbsent(healed, request);
+}
+
+async function healFrom(
+  repository: Repository,
+  request: HealRequest & {
+    readonly source: CopySource;
+    readonly healed: Map<bigint, HealedSegment>;
+  },
+  { signal, report }: RunOptions & { readonly report: Report },
+): Promise<void> {
+  const { healed, isPlan } = request;
+  const done = new Set(wholeOnes(healed));
+  for await (const proof of proveCopies(repository, { ...request, done }, { signal, report })) {
+    const { number } = proof.segment;
+    const tried = await heal(repository, proof, { isPlan, signal });
+    if (!healed.has(number) || tried.outcome !== 'refused') healed.set(number, tried);
+  }
 }
 
 async function heal(
