@@ -190,6 +190,21 @@ describe('the check of contents', () => {
     assert.equal((await corrupt(3n)).length > 0, true);
   });
 
+  it('finds that the second half of the archive does not continue the first', async () => {
+    // Spans are of sixteen segments: the break is between two of them.
+    const of = (bytes: number): FakeWal => {
+      const wal = new FakeWal();
+      while (wal.lsn < 21n * BigInt(SEGMENT_BYTES) - 400_000n) wal.filler(bytes);
+      wal.switch();
+      return wal;
+    };
+    repository.archive(of(150_000), (name) => name <= '000000010000000000000010');
+    repository.archive(of(140_000), (name) => name > '000000010000000000000010');
+    const found = await corrupt(20n);
+    assert.equal(found.length, 1);
+    assert.match(found.join(), /^16: a record is not continued/);
+  });
+
   it('finds a segment of another cluster', async () => {
     const wal = history(2, []);
     repository.archive(wal);
@@ -260,6 +275,26 @@ describe('a copy of a missing segment', () => {
       [1n, 2n],
       [4n, 5n],
     ]);
+  });
+
+  it('is refused when it does not follow what is archived, at the end of the archive', async () => {
+    repository.archive(dense(), without(4n, 5n));
+    const files = dense(123_456).segments();
+    const healed = await heal(copiesOf(files, [...files.keys()]), 4n);
+    assert.deepEqual(outcomes(healed), ['4 refused']);
+  });
+
+  it('is refused when it goes on to other WAL than the archive', async () => {
+    const forked = (bytes: number): FakeWal => {
+      const wal = new FakeWal();
+      while (wal.lsn < 3n * BigInt(SEGMENT_BYTES) + 200_000n) wal.filler(150_000);
+      while (wal.lsn < 6n * BigInt(SEGMENT_BYTES) - 400_000n) wal.filler(bytes);
+      return wal;
+    };
+    repository.archive(forked(150_000), without(3n));
+    const healed = await heal(copiesOf(forked(123_456).segments()));
+    assert.deepEqual(outcomes(healed), ['3 refused']);
+    assert.match(healed[0]?.problem ?? '', /a record is not continued on the next page/);
   });
 
   it('is told from what the server has not finished, at the end of the archive', async () => {
