@@ -251,6 +251,12 @@ describe('a failover', () => {
     assert.match(checked.stdout, /FAILED .*of timeline 1.*failover/);
     assert.match(checked.stdout, /tsbk wal-verify --heal/);
 
+    // Without it the new timeline would have no past, and nothing of it would be missed.
+    rmSync(join(store.env['WALG_FILE_PREFIX'] ?? '', 'wal_005/00000002.history.lz4'));
+    const lacking = await runTsbk(['wal-verify', 'integrity'], asked);
+    assert.equal(lacking.code, 1, lacking.stdout);
+    assert.match(lacking.stdout, /no history file of timeline 2 and no backup of it/);
+
     const healed = await runTsbk(['wal-verify', '--heal', '--content'], asked);
     assert.equal(healed.code, 0, healed.stdout + healed.stderr);
     const [count] = await standby.query<{ n: string }>('select count(*) as n from rows');

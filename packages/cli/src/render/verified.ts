@@ -8,7 +8,12 @@ import { renderTable } from './table.ts';
 
 /** A check of `wal-verify` and its result. The first two are WAL-G's. */
 type Check = { readonly status: CheckStatus } & (
-  | { readonly name: 'integrity'; readonly rows: readonly IntegrityRow[] }
+  | {
+      readonly name: 'integrity';
+      readonly rows: readonly IntegrityRow[];
+      /** The timeline of the server, if no restore finds the way to it. */
+      readonly lacksHistoryOf: TimelineId | undefined;
+    }
   | { readonly name: 'timeline'; readonly current: TimelineId; readonly highest: TimelineId }
   | {
       readonly name: 'content';
@@ -45,7 +50,7 @@ type NameOf = (segment: Segment) => string;
 function detailLines(check: Check, name: NameOf): string[] {
   switch (check.name) {
     case 'integrity':
-      return [integrityTable(check.rows, name)];
+      return [integrityTable(check.rows, name), ...historyLines(check.lacksHistoryOf)];
     case 'timeline':
       return [
         `Highest timeline found in storage: ${check.highest}`,
@@ -61,6 +66,13 @@ function detailLines(check: Check, name: NameOf): string[] {
         ? ['Nothing is missing.']
         : check.healed.map((one) => healedLine(one, name));
   }
+}
+
+function historyLines(timeline: TimelineId | undefined): string[] {
+  if (timeline === undefined) return [];
+  return [
+    `The archive has no history file of timeline ${timeline} and no backup of it: no restore finds the way there (tsbk wal-verify --heal).`,
+  ];
 }
 
 const INTEGRITY_TITLES = ['TLI', 'START', 'END', 'SEGMENTS COUNT', 'STATUS'];

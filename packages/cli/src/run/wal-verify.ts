@@ -80,9 +80,11 @@ function verifiedOf(
   const results: Verified['checks'][number][] = [];
   if (healed !== undefined) results.push({ name: 'heal', isPlan, healed, status: statusOf(audit) });
   for (const name of checks) {
-    if (name === 'integrity')
-      results.push({ name, status: integrity.status, rows: integrity.rows });
-    else {
+    if (name === 'integrity') {
+      const status = range.isCutOff ? 'FAILURE' : integrity.status;
+      const lacksHistoryOf = range.isCutOff ? current : undefined;
+      results.push({ name, status, rows: integrity.rows, lacksHistoryOf });
+    } else {
       const status = highest === 0 ? 'WARNING' : highest === current ? 'OK' : 'FAILURE';
       results.push({ name, status, current, highest });
     }

@@ -1,5 +1,10 @@
 import { isTsbkError } from '../kernel/errors.ts';
-import { formatSegment, segmentNumberAt, type Segment } from '../kernel/wal-file.ts';
+import {
+  formatSegment,
+  segmentNumberAt,
+  type Segment,
+  type TimelineId,
+} from '../kernel/wal-file.ts';
 import { parseBackupName } from '../kernel/backup-name.ts';
 import { failed, ok, type Finding } from '../check/finding.ts';
 import type { ServerFacts } from '../postgres/server-facts.ts';
@@ -45,6 +50,7 @@ export async function checkGaps({
       },
       { signal },
     );
+    if (isCutOff(backupName, listed, timeline)) return [cutOff(timeline)];
     const current = behindArchive(listed, timeline);
     const range = auditRange(listed, { current, backupName });
     const covers = coversOfRange(listed, range);
@@ -68,10 +74,24 @@ export async function checkGaps({
   }
 }
 
+/** Whether the newest backup is of an older timeline, and no history file leads from there. */
+function isCutOff(backupName: string, { listing }: ArchiveState, timeline: TimelineId): boolean {
+  const from = Number.parseInt(parseBackupName(backupName)?.segment.slice(0, 8) ?? '', 16);
+  return from < timeline && !listing.histories.has(timeline);
+}
+
+function cutOff(timeline: TimelineId): Finding {
+  return failed(
+    'archiving',
+    `the archive has no history file of timeline ${timeline}, on which the server is: no restore finds the way from the newest backup to it`,
+    HEAL,
+  );
+}
+
 /** The segment after the last archived one of the server's timeline. */
 function behindArchive(
   { listing, histories, segmentBytes }: ArchiveState,
-  timeline: number,
+  timeline: TimelineId,
 ): Segment {
   const last = listing.segments.get(timeline)?.at(-1)?.last;
   if (last !== undefined) return { timeline, number: last + 1n };

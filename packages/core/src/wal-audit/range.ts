@@ -10,6 +10,7 @@ import {
 import type { TimelineHistory } from '../format/history-file.ts';
 import { factsOf } from '../repository/backup-facts.ts';
 import type { BackupSummary } from '../repository/catalog.ts';
+import { historyName } from '../repository/wal-way/read-history.ts';
 import { stretchesTo } from '../repository/wal-way/timeline-plan.ts';
 import { coverage, type Cover } from './coverage.ts';
 import type { ArchiveState } from './read-archive.ts';
@@ -25,6 +26,11 @@ export interface AuditRange {
   readonly from: bigint | undefined;
   /** The backup that `from` is of. */
   readonly backup: string | undefined;
+  /**
+   * The archive has backups, but none that leads here, and no history file that would say where the
+   * timeline comes from: no restore finds the way to it.
+   */
+  readonly isCutOff: boolean;
 }
 
 /** The segment that is being written when the server is at `lsn`, which is the next byte. */
@@ -49,23 +55,55 @@ export function auditRange(
   state: ArchiveState,
   { current, backupName }: { readonly current: Segment; readonly backupName: string | undefined },
 ): AuditRange {
-  const history = state.histories.get(current.timeline);
+  const history = requireReadable(state, current.timeline);
   const range = { current, history };
   if (backupName !== undefined) {
     const backup = state.catalog.backups.find(({ name }) => name === backupName);
     if (backup === undefined) throw noBackup(backupName);
     const segment = segmentOnWay(backup, range, state.segmentBytes);
     if (segment === undefined) throw notOnWay(backupName, current.timeline);
-    return { ...range, from: segment.number, backup: backupName };
+    return { ...range, from: segment.number, backup: backupName, isCutOff: false };
   }
-  let oldest: { readonly number: bigint; readonly name: string } | undefined;
-  for (const backup of state.catalog.backups) {
-    if (factsOf(backup).permanent) continue;
-    const number = segmentOnWay(backup, range, state.segmentBytes)?.number;
-    if (number === undefined || (oldest !== undefined && oldest.number <= number)) continue;
-    oldest = { number, name: backup.name };
-  }
-  return { ...range, from: oldest?.number, backup: oldest?.name };
+  const oldest = oldestOnWay(state, range);
+  const isRoot = current.timeline === 1 || history !== undefined;
+  const isCutOff = oldest === undefined && !isRoot && state.catalog.backups.length > 0;
+  return { ...range, from: oldest?.number, backup: oldest?.name, isCutOff };
+}
+
+function oldestOnWay(
+  { catalog, segmentBytes }: ArchiveState,
+  range: Pick<AuditRange, 'current' | 'history'>,
+): { readonly number: bigint; readonly name: string } | undefined {
+  return catalog.backups
+    .filter((backup) => !factsOf(backup).permanent)
+    .flatMap((backup) => {
+      const segment = segmentOnWay(backup, range, segmentBytes);
+      return segment === undefined ? [] : [{ number: segment.number, name: backup.name }];
+    })
+    .reduce<{ readonly number: bigint; readonly name: string } | undefined>(
+      (oldest, one) => (oldest !== undefined && oldest.number <= one.number ? oldest : one),
+      undefined,
+    );
+}
+
+/** The history of a timeline; `undefined` if the archive has none. Throws if it cannot be read. */
+function requireReadable(
+  { histories, listing, badHistories }: ArchiveState,
+  timeline: TimelineId,
+): TimelineHistory | undefined {
+  const history = histories.get(timeline);
+  if (history !== undefined || !listing.histories.has(timeline)) return history;
+  const name = historyName(timeline);
+  throw (
+    badHistories.find(({ message }) => message.includes(name)) ??
+    new TsbkError(
+      'key-missing',
+      `${name} cannot be read here, so it is not known where timeline ${timeline} comes from`,
+      {
+        hint: 'Run it where the private key is.',
+      },
+    )
+  );
 }
 
 /**
