@@ -236,11 +236,15 @@ describe('a failover', () => {
     const [row] = await primary.query<{ lsn: string }>('select pg_current_wal_lsn() as lsn');
     await replayed(standby, row?.lsn ?? '');
     await primary.stop('immediate');
+    const asked = { env: { ...env, ...connectionEnv(standby) } };
+    // The standby has them, too, and streamed WAL is finished as far as it was received.
+    const planned = await runTsbk(['wal-verify', 'integrity', '--heal', '--plan'], asked);
+    assert.match(planned.stdout, /(?:0000000100000000\w{8} would be stored from .*\n){3}/);
+    assert.doesNotMatch(planned.stdout, /REFUSED|NOT FOUND/);
     await standby.query('select pg_promote()');
     rmSync(join(block, 'now'));
     await standby.query("insert into rows values (0, 'after')");
     await archiveEverything(standby);
-    const asked = { env: { ...env, ...connectionEnv(standby) } };
 
     // Few segments, and not one of them is excused as being uploaded.
     const found = await runTsbk(['wal-verify'], asked);

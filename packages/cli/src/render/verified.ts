@@ -62,9 +62,7 @@ function detailLines(check: Check, name: NameOf): string[] {
         ...check.corrupt.map(({ segment, problem }) => `${name(segment)} is CORRUPT: ${problem}`),
       ];
     case 'heal':
-      return check.healed.length === 0
-        ? ['Nothing is missing.']
-        : check.healed.map((one) => healedLine(one, name));
+      return check.healed.length === 0 ? ['Nothing is missing.'] : healedLines(check.healed, name);
   }
 }
 
@@ -90,19 +88,38 @@ function integrityTable(rows: readonly IntegrityRow[], name: NameOf): string {
   return renderTable(INTEGRITY_TITLES, cells, { boxed: true, right: INTEGRITY_RIGHT });
 }
 
-function healedLine({ segment, outcome, where, problem }: HealedSegment, name: NameOf): string {
-  const what = name(segment);
+/** A line each, but one for all of a stretch of which there is no copy. */
+function healedLines(healed: readonly HealedSegment[], name: NameOf): string[] {
+  const lines: string[] = [];
+  let since: HealedSegment | undefined;
+  for (const [index, one] of healed.entries()) {
+    const next = healed[index + 1];
+    since ??= one;
+    const goesOn =
+      one.outcome === 'absent' &&
+      next?.outcome === 'absent' &&
+      next.segment.timeline === one.segment.timeline &&
+      next.segment.number === one.segment.number + 1n;
+    if (goesOn) continue;
+    const to = since === one ? '' : ` to ${name(one.segment)}`;
+    lines.push(`${name(since.segment)}${to} ${outcomeText(one)}`);
+    since = undefined;
+  }
+  return lines;
+}
+
+function outcomeText({ outcome, where, problem }: HealedSegment): string {
   switch (outcome) {
     case 'stored':
-      return `${what} stored from ${where}`;
+      return `stored from ${where}`;
     case 'already-there':
-      return `${what} has come meanwhile, with the same content`;
+      return 'has come meanwhile, with the same content';
     case 'proven':
-      return `${what} would be stored from ${where}`;
+      return `would be stored from ${where}`;
     case 'refused':
-      return `${what} REFUSED from ${where}: ${problem}`;
+      return `REFUSED from ${where}: ${problem}`;
     case 'absent':
-      return `${what} NOT FOUND in ${where}`;
+      return `NOT FOUND in ${where}`;
   }
 }
 

@@ -1,7 +1,7 @@
 import { isTsbkError, TsbkError } from '../kernel/errors.ts';
 import type { Lsn } from '../kernel/lsn.ts';
 import type { SystemId } from '../kernel/system-id.ts';
-import type { Segment, TimelineId } from '../kernel/wal-file.ts';
+import { segmentNumberAt, type Segment, type TimelineId } from '../kernel/wal-file.ts';
 import { openPgWal } from '../cluster/pg-wal.ts';
 import type { Report } from '../ports/report.ts';
 import { newestSentinel } from '../repository/catalog.ts';
@@ -109,7 +109,24 @@ async function look(request: AuditRequest, { server, context }: Around): Promise
   const current = currentOf(request, { listed, server, context });
   const range = auditRange(listed, { current, backupName: request.backupName });
   const state = await confirmMissing(repository, listed, coversOfRange(listed, range), { signal });
-  return { state, range, covers: coversOfRange(state, range) };
+  return {
+    state,
+    range,
+    covers: coversOfRange(state, finishedOf(range, { at: request.at ?? server, state })),
+  };
+}
+
+/**
+ * The same range, with the current segment if the server is exactly at its end: WAL-G does not look
+ * for that one yet, but it is whole.
+ */
+function finishedOf(
+  range: AuditRange,
+  { at, state }: { readonly at: AuditRequest['at']; readonly state: ArchiveState },
+): AuditRange {
+  if (at === undefined) return range;
+  const number = segmentNumberAt(at.lsn, state.segmentBytes);
+  return { ...range, current: { ...range.current, number } };
 }
 
 function integrityOf({ state, range }: Looked, { config }: AuditContext): Integrity {
