@@ -1,5 +1,5 @@
 import { parseBackupName } from '../kernel/backup-name.ts';
-import { isSegmentSize } from '../kernel/wal-file.ts';
+import { formatSegment, isSegmentSize, segmentNumberAt } from '../kernel/wal-file.ts';
 import { ByteReader } from '../format/byte-reader.ts';
 import { parseWalPageHeader } from '../format/wal/page-header.ts';
 import { readBackup, type BackupSummary } from './catalog.ts';
@@ -28,4 +28,24 @@ export async function readSegmentSize(
     if (bytes !== undefined && isSegmentSize(bytes)) return bytes;
   }
   return (await readBackup(repository, backup.name, { signal })).side?.segmentBytes;
+}
+
+const SIZES = Array.from({ length: 11 }, (_, n) => 1024 ** 2 * 2 ** n);
+
+/**
+ * The size of segments with which a backup's name fits the LSN at which it began. It needs no key and
+ * no WAL. `undefined` when no size fits, or several do, as for the first segments of a cluster.
+ */
+export function segmentSizeByName(backups: readonly BackupSummary[]): number | undefined {
+  const left = backups.reduce<readonly number[]>((sizes, backup) => {
+    const segment = parseBackupName(backup.name)?.segment;
+    const startLsn = backup.sentinel.startLsn ?? backup.metadata?.startLsn;
+    if (segment === undefined || startLsn === undefined) return sizes;
+    const timeline = Number.parseInt(segment.slice(0, 8), 16);
+    return sizes.filter((bytes) => {
+      const number = segmentNumberAt(startLsn, bytes);
+      return formatSegment({ timeline, number }, bytes) === segment;
+    });
+  }, SIZES);
+  return left.length === 1 ? left[0] : undefined;
 }

@@ -1,14 +1,15 @@
 import { isTsbkError, type TsbkError } from '../kernel/errors.ts';
-import { isSegmentSize, parseWalFileName, type TimelineId } from '../kernel/wal-file.ts';
+import { isSegmentSize, type TimelineId } from '../kernel/wal-file.ts';
 import { ByteReader } from '../format/byte-reader.ts';
 import type { TimelineHistory } from '../format/history-file.ts';
 import { parseWalPageHeader } from '../format/wal/page-header.ts';
 import { readCatalog, type Catalog } from '../repository/catalog.ts';
+import { segmentSizeByName } from '../repository/segment-size.ts';
 import { WAL_FOLDER } from '../repository/layout.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
 import { openWal } from '../repository/wal-archive.ts';
 import { readHistory } from '../repository/wal-way/read-history.ts';
-import { listWal, type WalListing } from '../repository/wal-way/wal-listing.ts';
+import { listWal, walFileOf, type WalListing } from '../repository/wal-way/wal-listing.ts';
 import { mapParallel } from '../stream/parallel.ts';
 
 /** What there is to restore from, at one moment. Its size does not depend on the number of segments. */
@@ -40,14 +41,15 @@ export async function readArchive(
   request: ReadArchiveRequest,
   { signal, backups = true }: RunOptions & { readonly backups?: boolean },
 ): Promise<ArchiveState> {
+  const catalog = backups ? await readCatalog(repository, { signal }) : NO_BACKUPS;
   const segmentBytes =
     request.segmentBytes ??
     (await segmentSizeOf(repository, { signal })) ??
+    segmentSizeByName(catalog.backups) ??
     request.assumedSegmentBytes;
   const from = request.from === undefined ? {} : { from: request.from };
   const listing = await listWal(repository, { ...from, segmentBytes }, { signal });
   const { histories, badHistories } = await readHistories(repository, listing, { signal });
-  const catalog = backups ? await readCatalog(repository, { signal }) : NO_BACKUPS;
   return { segmentBytes, listing, histories, badHistories, catalog };
 }
 
@@ -98,11 +100,12 @@ async function segmentSizeOf(
 }
 
 async function firstSegment(
-  { store }: Repository,
+  { store, walExtensions }: Repository,
   { signal }: RunOptions,
 ): Promise<string | undefined> {
+  const extensions = new Set(walExtensions);
   for await (const { key } of store.list(WAL_FOLDER, { signal, shallow: true })) {
-    const file = parseWalFileName(key.slice(WAL_FOLDER.length).replace(/\..*$/, ''));
+    const file = walFileOf(key.slice(WAL_FOLDER.length), extensions);
     if (file?.kind === 'segment') return file.name;
   }
   return undefined;

@@ -3,6 +3,7 @@ import {
   parseWalFileName,
   type Segment,
   type TimelineId,
+  type WalFileName,
 } from '../../kernel/wal-file.ts';
 import { WAL_FOLDER, walKey } from '../layout.ts';
 import type { Repository, RunOptions } from '../repository.ts';
@@ -75,6 +76,22 @@ export function withSegment(listing: WalListing, { timeline, number }: Segment):
   return { ...listing, segments: new Map([...listing.segments, [timeline, sorted]]) };
 }
 
+/**
+ * The WAL file that an object of the WAL folder holds: its name, with the extension of a codec, none, or
+ * the dangling dot of WAL-G 3.0.8. `undefined` for every other object.
+ */
+export function walFileOf(
+  object: string,
+  extensions: ReadonlySet<string>,
+): WalFileName | undefined {
+  const dot = object.lastIndexOf('.');
+  const isCoded = dot >= 0 && extensions.has(object.slice(dot + 1));
+  return (
+    parseWalFileName(object.replace(/\.$/, '')) ??
+    (isCoded ? parseWalFileName(object.slice(0, dot)) : undefined)
+  );
+}
+
 /** Gathers a listing from the objects' names, in the order a store lists them. */
 export class ListingBuilder {
   readonly #segmentBytes: number;
@@ -85,13 +102,11 @@ export class ListingBuilder {
 
   constructor(segmentBytes: number, extensions: readonly string[]) {
     this.#segmentBytes = segmentBytes;
-    // Without extension, or with the dangling dot of WAL-G 3.0.8.
-    this.#extensions = new Set([...extensions, '']);
+    this.#extensions = new Set(extensions);
   }
 
   add(object: string): void {
-    const file =
-      parseWalFileName(object.replace(/\.$/, '')) ?? parseWalFileName(this.#bare(object));
+    const file = walFileOf(object, this.#extensions);
     if (file?.kind === 'history') this.#histories.add(file.timeline);
     if (file?.kind === 'partial') this.#partials.add(file.segment);
     if (file?.kind !== 'segment') return;
@@ -105,11 +120,6 @@ export class ListingBuilder {
       histories: this.#histories,
       partials: this.#partials,
     };
-  }
-
-  #bare(object: string): string {
-    const dot = object.lastIndexOf('.');
-    return dot >= 0 && this.#extensions.has(object.slice(dot + 1)) ? object.slice(0, dot) : object;
   }
 
   #addSegment(timeline: TimelineId, number: bigint): void {
