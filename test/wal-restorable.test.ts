@@ -297,6 +297,30 @@ describe('a copy of a missing segment', () => {
     assert.match(healed[0]?.problem ?? '', /a record is not continued on the next page/);
   });
 
+  it('is refused when it does not follow a copy of the same gap, however long that is', async () => {
+    const of = (bytes: number): FakeWal => {
+      const wal = new FakeWal();
+      while (wal.lsn < 39n * BigInt(SEGMENT_BYTES) - 400_000n) wal.filler(bytes);
+      return wal;
+    };
+    const [one, other] = [of(150_000), of(140_000)];
+    const border = '000000010000000000000021';
+    repository.archive(one, (name) => name.endsWith('01'));
+    repository.archive(other, (name) => name > '000000010000000000000024');
+    const files = new Map([
+      ...[...one.segments()].filter(([name]) => name <= border),
+      ...[...other.segments()].filter(([name]) => name > border),
+    ]);
+    const healed = await heal(copiesOf(files), 37n);
+    assert.equal(healed.filter(({ outcome }) => outcome === 'stored').length, 31);
+    assert.deepEqual(outcomes(healed).slice(-4), [
+      '33 refused',
+      '34 refused',
+      '35 refused',
+      '36 refused',
+    ]);
+  });
+
   it('is told from what the server has not finished, at the end of the archive', async () => {
     const wal = dense();
     repository.archive(wal, without(4n, 5n));

@@ -38,7 +38,7 @@ interface ProveRequest {
 }
 
 /** Proves at most this many in one walk, so that a long gap is filled step by step. */
-const RUN_MAX = 64;
+const RUN_MAX = 32;
 
 /**
  * Looks at a server's copies of missing segments, a run of consecutive ones at a time, each between
@@ -161,8 +161,21 @@ function linksOf(
     if (listed.has(formatSegment(next, segmentBytes))) behind.push(copied(next));
   }
   const rest = [...others.map((segment) => copied(segment)), ...behind];
-  const [before] = archived(first.number - 1n);
+  const [before = ownBefore(first, request, copied)] = archived(first.number - 1n);
   return before === undefined ? [copied(first), ...rest] : [before, copied(first), ...rest];
+}
+
+/** The end of the run before this one, where a gap is longer than a run: it was proven just now, or refused. */
+function ownBefore(
+  { timeline, number }: Segment,
+  { covers, listed, segmentBytes }: RunRequest,
+  copied: (segment: Segment) => ChainLink,
+): ChainLink | undefined {
+  const before = { timeline, number: number - 1n };
+  const isMissing = covers.some(
+    (one) => !one.isThere && one.timeline === timeline && one.first < number && number <= one.last,
+  );
+  return isMissing && listed.has(formatSegment(before, segmentBytes)) ? copied(before) : undefined;
 }
 
 /** Why a copy must not be taken, if anything speaks against it. */
