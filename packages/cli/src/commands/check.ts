@@ -9,7 +9,8 @@ export const check: CommandDeclaration = {
   description: [
     'Tries what the other commands will need: reading and conditional writing in the repository, ' +
       'the key, the connection to PostgreSQL and its privileges, archive_mode and ' +
-      'archive_command, the state of the archiver. Everything that must be mended is printed with ' +
+      'archive_command, the state of the archiver, whether the archive has gaps since the newest ' +
+      'backup. Everything that must be mended is printed with ' +
       'what to do about it.',
   ],
   positionals: [],
