@@ -24,6 +24,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   cluster: 3,
   repository: 3,
   archive: 4,
+  receive: 4,
   backup: 4,
   restore: 4,
   retention: 4,

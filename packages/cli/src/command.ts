@@ -15,6 +15,7 @@ export const COMMAND_NAMES = [
   'backup-show',
   'archive-push',
   'archive-get',
+  'wal-receive',
   'wal-show',
   'wal-verify',
   'st ls',
@@ -53,7 +54,12 @@ export interface CommandDeclaration {
   readonly name: CommandName;
   /** WAL-G's name for it, where it has another. */
   readonly aliases: readonly string[];
-  readonly group: 'Backups' | 'Called by PostgreSQL' | 'Storage tools' | 'Looking after it';
+  readonly group:
+    | 'Backups'
+    | 'Called by PostgreSQL'
+    | 'Long-running'
+    | 'Storage tools'
+    | 'Looking after it';
   /** Completes "tsbk NAME - ". */
   readonly summary: string;
   /** Paragraphs. */

@@ -12,6 +12,7 @@ import { config } from './commands/config.ts';
 import { help } from './commands/help.ts';
 import { ST_COMMANDS } from './commands/st.ts';
 import { version } from './commands/version.ts';
+import { walReceive } from './commands/wal-receive.ts';
 import { walShow } from './commands/wal-show.ts';
 import { walVerify } from './commands/wal-verify.ts';
 
@@ -23,6 +24,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   backupShow,
   archivePush,
   archiveGet,
+  walReceive,
   walShow,
   walVerify,
   ...ST_COMMANDS,

@@ -8,6 +8,7 @@ export const RUNS: Readonly<Record<CommandName, () => Promise<Run>>> = {
   'backup-show': async () => (await import('./run/backup-show.ts')).runBackupShow,
   'archive-push': async () => (await import('./run/archive-push.ts')).runArchivePush,
   'archive-get': async () => (await import('./run/archive-get.ts')).runArchiveGet,
+  'wal-receive': async () => (await import('./run/wal-receive.ts')).runWalReceive,
   'wal-show': async () => (await import('./run/wal-show.ts')).runWalShow,
   'wal-verify': async () => (await import('./run/wal-verify.ts')).runWalVerify,
   'st ls': async () => (await import('./run/st/st-ls.ts')).runStLs,

@@ -9,6 +9,7 @@ import { GRACE_MS } from '@tsbk/core/engine/command-process';
 import { describeError } from '@tsbk/core/engine/describe-error';
 import { withGrace } from '@tsbk/core/engine/grace';
 import { openRepository } from '@tsbk/core/engine/open-repository';
+import type { ReportEvent } from '@tsbk/core/ports/report';
 import type { LoadedSettings } from '@tsbk/core/settings/load';
 import { readWalMark } from '@tsbk/core/cluster/wal-mark';
 
@@ -80,10 +81,13 @@ async function get({ positionals, settings, dataDir, log, signal }: GetRun): Pro
     destination,
     patienceMs: isStandby(dataDir) ? Math.min(getPatienceMs, STANDBY_PATIENCE_MS) : getPatienceMs,
     mustExist: await readWalMark(dataDir),
+    wholeOnly: isStandby(dataDir) && settings.config.getOpenSegment !== 'always',
     systemId: await systemIdOfDataDirectory(dataDir),
   };
-  const report = (event: { kind: string }): void => {
+  const report = (event: ReportEvent): void => {
     if (event.kind === 'retry') log(`the archive does not answer, waiting: ${name}`);
+    if (event.kind === 'info') log(event.text);
+    if (event.kind === 'warning') log(`warning: ${event.text} [${event.code}]`);
   };
   return await getWal(repository, request, { signal, clock: systemClock, report });
 }

@@ -10,6 +10,7 @@ import { openWal } from '../repository/wal-archive.ts';
 import { carriesChecksum, readWalDigest } from '../repository/wal-digest.ts';
 import type { OpenObject } from '../repository/read-object.ts';
 import { cutSilence } from './cut-silence.ts';
+import { getFromPieces } from './get-pieces.ts';
 import { removeAbandoned, temporaryFor } from './temporary-file.ts';
 import { writeVerified } from './verified-file.ts';
 
@@ -25,6 +26,11 @@ export interface GetRequest {
   readonly patienceMs: number;
   /** Segments that are known to exist: a "not found" for one of these is a loss, not the end. */
   readonly mustExist?: ((name: string) => boolean) | undefined;
+  /**
+   * Take only pieces that make up the whole segment: a standby that archives whatever it restores
+   * would archive the beginning of a segment for the segment.
+   */
+  readonly wholeOnly?: boolean | undefined;
   /** Of the data directory. WAL of another cluster would end recovery like missing WAL. */
   readonly systemId?: SystemId | undefined;
 }
@@ -70,7 +76,7 @@ export async function getWal(
     const limitMs = Math.max(deadline - clock.monotonicMs(), SILENCE_MS_MIN);
     const store = cutSilence(repository.store, { limitMs, clock, signal });
     try {
-      return await attempt({ ...repository, store }, file, request, signal);
+      return await attempt({ ...repository, store }, file, request, { signal, report });
     } catch (error) {
       const waitMs = Math.min(pauseMs, deadline - clock.monotonicMs());
       if (!isTsbkError(error) || !error.retry || waitMs <= 0) throw error;
@@ -84,10 +90,11 @@ async function attempt(
   repository: Repository,
   file: WalFileName,
   request: GetRequest,
-  signal: AbortSignal,
+  { signal, report }: RunOptions & Pick<GetContext, 'report'>,
 ): Promise<GetOutcome> {
   const opened = await openWal(repository, file.name, { signal });
   if (opened === undefined) {
+    if (await getFromPieces(repository, { ...request, file }, { signal, report })) return 'fetched';
     if (request.mustExist?.(file.name) !== true) {
       await requireRepository(repository, request.systemId, { signal });
       return 'absent';

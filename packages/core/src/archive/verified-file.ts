@@ -10,7 +10,7 @@ import type { OpenObject } from '../repository/read-object.ts';
 interface VerifiedFile {
   readonly path: string;
   readonly file: WalFileName;
-  readonly source: OpenObject;
+  readonly source: Pick<OpenObject, 'content'> & { readonly info: { readonly key: string } };
   /** SHA-256 that the content must have, when the archive knows it. */
   readonly sha256: string | undefined;
   /** System identifier that the content must have, when the reader has one. */

@@ -1,3 +1,6 @@
+import type { ErrorCodeEntry } from './error-code-entry.ts';
+import { REPLICATION_ERROR_CODES } from './replication-error-codes.ts';
+
 /**
  * The closed table of what can go wrong. `exit` says which answer a command gives (see
  * `kernel/exit.ts`); `retry` whether trying the same thing again can help without anybody
@@ -269,6 +272,7 @@ export const ERROR_CODES = {
     retry: false,
     doc: 'The standby was promoted while the backup ran. Take a new one.',
   },
+  ...REPLICATION_ERROR_CODES,
   'lane-lost': {
     exit: 'failure',
     retry: false,
@@ -290,11 +294,5 @@ export const ERROR_CODES = {
     doc: '`tsbk check` found at least one thing that must be mended.',
   },
 } as const satisfies Record<string, ErrorCodeEntry>;
-
-interface ErrorCodeEntry {
-  readonly exit: 'usage' | 'failure' | 'conflict' | 'temporary';
-  readonly retry: boolean;
-  readonly doc: string;
-}
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -1,6 +1,7 @@
 import { serialize } from 'pg-protocol';
 import { isTsbkError, TsbkError } from '../kernel/errors.ts';
 import { orAbort } from '../stream/abort.ts';
+import { asBuffer } from '../stream/collect.ts';
 import type { ConnectionSettings, HostSettings } from './connection-settings.ts';
 import { decodeMessage, type ServerMessage, type ServerNotice } from './messages.ts';
 import { openFirst } from './open-first.ts';
@@ -49,6 +50,16 @@ export class ReplicationSession implements AsyncDisposable {
   async send(command: string): Promise<void> {
     this.#isBusy = true;
     await this.#wire.send(serialize.query(command));
+  }
+
+  /** Sends bytes inside a COPY in both directions. */
+  async sendCopyData(bytes: Uint8Array): Promise<void> {
+    await this.#wire.send(serialize.copyData(asBuffer(bytes)));
+  }
+
+  /** Ends our direction of a COPY. */
+  async sendCopyDone(): Promise<void> {
+    await this.#wire.send(serialize.copyDone());
   }
 
   /** The next message of the answer. Throws `connection-lost`, `protocol-violation`. */

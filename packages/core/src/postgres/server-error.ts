@@ -13,6 +13,11 @@ export function serverError(what: string, notice: ServerNotice, cause?: unknown)
   return new TsbkError(code, message, { ...details, cause });
 }
 
+/** The SQLSTATE that `serverError` has put at the end of its message. */
+export function sqlStateOf(error: TsbkError): string | undefined {
+  return /\(SQLSTATE ([0-9A-Z]{5})\)$/.exec(error.message)?.[1];
+}
+
 interface Verdict extends ErrorDetails {
   readonly code: ErrorCode;
 }

@@ -83,6 +83,17 @@ export function walDigestKey(name: string, codecName: string): string {
   return `${WAL_FOLDER}${name}.${codecName}.sha256`;
 }
 
+/**
+ * Folder of side objects that hold the beginnings of WAL segments which are not complete yet: beside
+ * the WAL folder, where no tool takes one for a segment.
+ */
+export const PIECES_FOLDER = 'tsbk_wal_pieces/';
+
+/** Folder of the pieces of one segment, with the slash at the end. */
+export function piecesFolder(segment: string): string {
+  return `${PIECES_FOLDER}${segment}/`;
+}
+
 /** Whether an object is a record that lies in the repository as it is, also where others are encrypted. */
 export function isPlainRecord(key: string): boolean {
   if (key === IDENTITY_KEY || (key.startsWith(WAL_FOLDER) && key.endsWith('.sha256'))) return true;

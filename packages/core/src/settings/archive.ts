@@ -1,4 +1,4 @@
-import { absolutePath, boolean, duration, integer } from './kinds.ts';
+import { absolutePath, boolean, choice, duration, integer } from './kinds.ts';
 import { segmentSize } from './segment-size.ts';
 import { setting } from './setting.ts';
 
@@ -7,7 +7,7 @@ export const ARCHIVE_SETTINGS = {
   stateDirectory: setting({
     env: ['TSBK_STATE_DIRECTORY'],
     kind: absolutePath,
-    commands: ['archive-push', 'archive-get'],
+    commands: ['archive-push', 'archive-get', 'wal-receive'],
     defaultText: '`pg_stat_tmp/tsbk` in the data directory',
     doc: 'Where the commands of one server keep what they know between runs. Losing it costs time, never data.',
   }),
@@ -24,6 +24,13 @@ export const ARCHIVE_SETTINGS = {
     default: 60_000,
     commands: ['archive-get'],
     doc: 'How long archive-get waits out a store that fails or says nothing before it stops recovery. With `0` it asks once; a store may be silent for 5 s in any case.',
+  }),
+  getOpenSegment: setting({
+    env: ['TSBK_GET_OPEN_SEGMENT'],
+    kind: choice(['recovery', 'always']),
+    default: 'recovery',
+    commands: ['archive-get'],
+    doc: 'Who gets the beginning of a segment that wal-receive has not received to its end: a server that recovers, or a standby too. Never `always` with archive_mode=always, by which the standby would archive it.',
   }),
   checkTimeoutMs: setting({
     env: ['TSBK_CHECK_TIMEOUT'],

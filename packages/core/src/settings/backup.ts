@@ -11,14 +11,14 @@ export const BACKUP_SETTINGS = {
     env: ['TSBK_COMPRESSION_METHOD', 'WALG_COMPRESSION_METHOD'],
     kind: compressionMethod,
     default: 'lz4',
-    commands: ['backup-push', 'archive-push', 'wal-verify', 'check', 'st'],
+    commands: ['backup-push', 'archive-push', 'wal-receive', 'wal-verify', 'check', 'st'],
     doc: 'Compression of new objects. What is there is read whatever its format.',
   }),
   zstdLevel: setting({
     env: ['TSBK_ZSTD_LEVEL', 'WALG_ZSTD_LEVEL'],
     kind: zstdLevel,
     default: 3,
-    commands: ['backup-push', 'archive-push', 'wal-verify', 'check', 'st'],
+    commands: ['backup-push', 'archive-push', 'wal-receive', 'wal-verify', 'check', 'st'],
     doc: 'Effort of `zstd`: higher is smaller and slower.',
   }),
   lanes: setting({
@@ -40,8 +40,8 @@ export const BACKUP_SETTINGS = {
     env: ['TSBK_SCRATCH_DIRECTORY'],
     kind: absolutePath,
     defaultText: '`TMPDIR`, else `/tmp`',
-    commands: ['backup-push'],
-    doc: 'Where the list of a very large number of files is kept while they are backed up: some ten bytes each.',
+    commands: ['backup-push', 'wal-receive'],
+    doc: 'Where the list of a very large number of files is kept while they are backed up, some ten bytes each; and segments of more than 16 MiB while they are received.',
   }),
   diskRateBytes: setting({
     env: ['TSBK_DISK_RATE_LIMIT', 'WALG_DISK_RATE_LIMIT'],

@@ -35,6 +35,16 @@ export const absolutePath: Kind<string> = {
   format: (value) => value,
 };
 
+/** What PostgreSQL takes for the name of a replication slot. */
+export const slotName: Kind<string> = {
+  name: 'lower-case letters, digits and `_`, 63 at most',
+  parse: (text) =>
+    /^[a-z0-9_]{1,63}$/.test(text)
+      ? accept(text)
+      : reject('a name of at most 63 lower-case letters, digits and underscores'),
+  format: (value) => value,
+};
+
 /** Go's `strconv.ParseBool`, as WAL-G reads booleans. */
 export const boolean: Kind<boolean> = {
   name: 'true or false',

@@ -3,7 +3,14 @@ import { endpoint, headers } from './location-kinds.ts';
 import { CONFIGURED_COMMANDS, setting } from './setting.ts';
 
 const commands = CONFIGURED_COMMANDS;
-const writers = ['backup-push', 'archive-push', 'wal-verify', 'check', 'st'] as const;
+const writers = [
+  'backup-push',
+  'archive-push',
+  'wal-receive',
+  'wal-verify',
+  'check',
+  'st',
+] as const;
 
 const MIB = 1024 ** 2;
 

@@ -9,6 +9,7 @@ export const CONFIGURED_COMMANDS = [
   'backup-show',
   'archive-push',
   'archive-get',
+  'wal-receive',
   'wal-show',
   'wal-verify',
   'check',

@@ -2,6 +2,7 @@ import { ARCHIVE_SETTINGS } from './archive.ts';
 import { BACKUP_SETTINGS } from './backup.ts';
 import { ENCRYPTION_SETTINGS } from './encryption.ts';
 import { GENERAL_SETTINGS } from './general.ts';
+import { RECEIVE_SETTINGS } from './receive.ts';
 import { RESTORE_SETTINGS } from './restore.ts';
 import { S3_SETTINGS } from './s3.ts';
 import type { Setting, SettingValue } from './setting.ts';
@@ -15,6 +16,7 @@ export const SETTING_GROUPS = {
   Backups: BACKUP_SETTINGS,
   Restores: RESTORE_SETTINGS,
   'The commands PostgreSQL starts': ARCHIVE_SETTINGS,
+  'Receiving WAL': RECEIVE_SETTINGS,
   General: GENERAL_SETTINGS,
 } as const;
 
@@ -26,6 +28,7 @@ export const SETTINGS = {
   ...BACKUP_SETTINGS,
   ...RESTORE_SETTINGS,
   ...ARCHIVE_SETTINGS,
+  ...RECEIVE_SETTINGS,
   ...GENERAL_SETTINGS,
 };
 

@@ -1,10 +1,8 @@
-import { constants } from 'node:fs';
-import { open, unlink, type FileHandle } from 'node:fs/promises';
-import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
+import type { FileHandle } from 'node:fs/promises';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { messageOf, TsbkError } from '../kernel/errors.ts';
 import type { ByteSource } from '../ports/bytes.ts';
+import { openNameless } from './nameless-file.ts';
 
 /**
  * Texts that are put away piece by piece and read again later, such as a line for each file of a
@@ -163,17 +161,4 @@ class BlockKeeper {
       );
     }
   }
-}
-
-async function openNameless(directory: string): Promise<FileHandle> {
-  const path = join(directory, `tsbk-${randomUUID()}`);
-  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-  const file = await open(path, flags, 0o600);
-  try {
-    await unlink(path);
-  } catch (error) {
-    await file.close();
-    throw error;
-  }
-  return file;
 }

@@ -1,0 +1,95 @@
+import { segmentNumberAt, segmentStart, type TimelineId } from '../kernel/wal-file.ts';
+import type { Lsn } from '../kernel/lsn.ts';
+import type { Repository, RunOptions } from '../repository/repository.ts';
+import { WAL_FOLDER } from '../repository/layout.ts';
+import { findWal } from '../repository/wal-archive.ts';
+import { mapParallel } from '../stream/parallel.ts';
+import { nameOf, timelineOf, type SegmentWay } from './segment-way.ts';
+
+/** Where to begin to receive. */
+export interface ReceiveStart {
+  /** The start of a segment. */
+  readonly lsn: Lsn;
+  readonly timeline: TimelineId;
+}
+
+/** How far back from the slot the archive is searched for its end, in segments. */
+const LOOK_BACK_MAX = 256n;
+const LOOKUPS_AT_ONCE = 16;
+
+/**
+ * The first segment that is not in the archive, seen from where the slot is or, without one, from
+ * where the server is. Going back from there finds what a receiver without slot, or with a new one,
+ * has to make up for; an archive without WAL has nothing to go back to. `archive_command` may have
+ * been faster for those that follow.
+ */
+export async function findStart(
+  repository: Repository,
+  { way, slotLsn, serverLsn }: StartRequest,
+  { signal }: RunOptions,
+): Promise<ReceiveStart> {
+  const serverSegment = segmentNumberAt(serverLsn, way.segmentBytes);
+  const base = slotLsn === undefined ? serverSegment : segmentNumberAt(slotLsn, way.segmentBytes);
+  const first = (await behindArchive(repository, way, base, { signal })) ?? base;
+  let number = first;
+  while (number < serverSegment && (await has(repository, way, number, { signal }))) number += 1n;
+  return startAt(way, number);
+}
+
+interface StartRequest {
+  readonly way: SegmentWay;
+  /** From where on a slot keeps WAL. */
+  readonly slotLsn: Lsn | undefined;
+  readonly serverLsn: Lsn;
+}
+
+/** The beginning of a segment of the way. */
+export function startAt(way: SegmentWay, number: bigint): ReceiveStart {
+  return { lsn: segmentStart(number, way.segmentBytes), timeline: timelineOf(way, number) };
+}
+
+/** The segment behind the last one before `base` that is in the archive, if there is any near. */
+async function behindArchive(
+  repository: Repository,
+  way: SegmentWay,
+  base: bigint,
+  { signal }: RunOptions,
+): Promise<bigint | undefined> {
+  if (!(await hasWal(repository, { signal }))) return undefined;
+  const lowest = base > LOOK_BACK_MAX ? base - LOOK_BACK_MAX : 0n;
+  // One by one at first: mostly it is the very last.
+  let width = 1n;
+  for (let upper = base - 1n; upper >= lowest; upper -= width) {
+    const numbers = range(upper - width + 1n > lowest ? upper - width + 1n : lowest, upper);
+    const found = await mapParallel(
+      numbers,
+      { width: LOOKUPS_AT_ONCE, signal },
+      async (number, both) => has(repository, way, number, { signal: both }),
+    );
+    const last = found.lastIndexOf(true);
+    const number = numbers[last];
+    if (number !== undefined) return number + 1n;
+    width = BigInt(LOOKUPS_AT_ONCE);
+  }
+  return undefined;
+}
+
+function range(from: bigint, to: bigint): bigint[] {
+  const numbers: bigint[] = [];
+  for (let number = from; number <= to; number += 1n) numbers.push(number);
+  return numbers;
+}
+
+async function has(
+  repository: Repository,
+  way: SegmentWay,
+  number: bigint,
+  { signal }: RunOptions,
+): Promise<boolean> {
+  return (await findWal(repository, nameOf(way, number), { signal })) !== undefined;
+}
+
+async function hasWal({ store }: Repository, { signal }: RunOptions): Promise<boolean> {
+  for await (const _ of store.list(WAL_FOLDER, { signal, shallow: true })) return true;
+  return false;
+}

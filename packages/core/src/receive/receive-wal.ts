@@ -1,0 +1,63 @@
+import { isTsbkError, messageOf, type TsbkError } from '../kernel/errors.ts';
+import { dropSlot } from '../postgres/replication-slot.ts';
+import { openReplicationSession } from '../postgres/replication-session.ts';
+import type { ReceiveContext } from './context.ts';
+import { mayPass, pauseMs } from './keep-trying.ts';
+import { runSession } from './run-session.ts';
+
+/**
+ * Receives WAL until it is told to stop: whatever ends a connection, it connects again, after a pause
+ * that grows while nothing succeeds. Before it has ever streamed, what only a person can mend is
+ * thrown at once, for the person is there then; afterwards only what waiting makes worse:
+ * `wal-conflict`, `wrong-system-id`, `wal-invalid`, a key that is wrong.
+ */
+export async function receiveWal(context: ReceiveContext): Promise<void> {
+  const { clock, stop, signal, report, status } = context;
+  let hasStreamed = false;
+  let failures = 0;
+  while (!stop.aborted) {
+    try {
+      await runSession(context, () => {
+        hasStreamed = true;
+        failures = 0;
+        status.lastError = undefined;
+      });
+      if (stop.aborted) return;
+      report({ kind: 'info', text: 'the server has ended the stream' });
+    } catch (error) {
+      if (signal.aborted || !isTsbkError(error)) throw error;
+      if (stop.aborted) return;
+      status.lastError = error.message;
+      if (error.code === 'receive-lag') await giveUpSlot(context, error.message);
+      else if (hasStreamed ? !goesOn(error) : !error.retry) throw error;
+      else report({ kind: 'warning', code: error.code, text: error.message });
+      if (SLOTLESS.has(error.code)) status.slot = undefined;
+    }
+    failures += 1;
+    await clock.sleep(pauseMs(failures), { signal: stop }).catch(() => undefined);
+  }
+}
+
+/** A slot that was there and is lost is no reason to leave the WAL that comes next unreceived. */
+const SLOTLESS: ReadonlySet<string> = new Set(['slot-lost', 'slot-missing']);
+
+function goesOn(error: TsbkError): boolean {
+  return mayPass(error) || SLOTLESS.has(error.code) || error.code === 'scratch-failed';
+}
+
+/** Drops the slot that makes the server keep too much, and goes on without one. */
+async function giveUpSlot(context: ReceiveContext, why: string): Promise<void> {
+  const { request, status, signal, report } = context;
+  const { slot } = status;
+  if (slot === undefined) return;
+  try {
+    await using session = await openReplicationSession(request.connection, { signal });
+    await dropSlot(session, slot);
+    status.slot = undefined;
+    const text = `${why}: dropped the replication slot ${slot}, going on without one`;
+    report({ kind: 'warning', code: 'slot-given-up', text });
+  } catch (error) {
+    signal.throwIfAborted();
+    report({ kind: 'warning', code: 'slot-not-dropped', text: messageOf(error) });
+  }
+}

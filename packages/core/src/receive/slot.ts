@@ -1,0 +1,43 @@
+import { TsbkError } from '../kernel/errors.ts';
+import type { Lsn } from '../kernel/lsn.ts';
+import { createSlot, dropSlot, readSlot } from '../postgres/replication-slot.ts';
+import type { ReplicationSession } from '../postgres/replication-session.ts';
+import type { ReceiveContext } from './context.ts';
+
+/** From where on the server keeps WAL for us: an LSN, `undefined` where that cannot be told. */
+export async function openSlot(
+  session: ReplicationSession,
+  slot: string,
+  context: ReceiveContext,
+): Promise<Lsn | undefined> {
+  const { request, signal, report } = context;
+  const { connection } = request;
+  const found = await readSlot(session, slot, { connection, signal });
+  if (found !== undefined && found !== 'unknown') return found.restartLsn;
+  if (!request.createSlot) {
+    if (found === 'unknown') return undefined;
+    throw new TsbkError('slot-missing', `the server has no replication slot ${slot}`, {
+      hint: 'Start once with --create-slot, or with --no-slot to receive without one.',
+    });
+  }
+  if (await createSlot(session, slot)) {
+    report({ kind: 'info', text: `made the replication slot ${slot}` });
+  }
+  const made = await readSlot(session, slot, { connection, signal });
+  return made === undefined || made === 'unknown' ? undefined : made.restartLsn;
+}
+
+/** Makes a slot anew that the server has invalidated. What it held may be gone. */
+export async function renewSlot(
+  session: ReplicationSession,
+  slot: string,
+  { report }: ReceiveContext,
+): Promise<void> {
+  report({
+    kind: 'warning',
+    code: 'slot-lost',
+    text: `the server has invalidated the replication slot ${slot}; making it again`,
+  });
+  await dropSlot(session, slot);
+  await createSlot(session, slot);
+}

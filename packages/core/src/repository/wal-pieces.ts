@@ -1,0 +1,232 @@
+import { isTsbkError, TsbkError } from '../kernel/errors.ts';
+import type { SystemId } from '../kernel/system-id.ts';
+import { crc32c } from '../format/crc32c.ts';
+import type { ByteSource } from '../ports/bytes.ts';
+import { PIECES_FOLDER, piecesFolder } from './layout.ts';
+import { byRun, longestChain, type PieceChain } from './piece-runs.ts';
+import type { Repository, RunOptions } from './repository.ts';
+import { parsePieceKey, readPiece, type PieceName, type WalPiece } from './wal-piece.ts';
+
+/** The beginning of a segment, as far as its pieces prove it. */
+export interface SegmentPrefix {
+  readonly segment: string;
+  /** From the start of the segment without a gap, all of one run. */
+  readonly bytes: number;
+  readonly segmentBytes: number;
+  readonly systemId: SystemId;
+  /** Where the pieces lie, for messages. */
+  readonly folder: string;
+  /**
+   * Whether another run has other bytes at the same place: two servers wrote this segment, and
+   * which of them is the one that counts cannot be known here.
+   */
+  readonly isDisputed: boolean;
+  /** The prefix, then zeros up to the size of a segment. Each piece is verified before it is given. */
+  content(): ByteSource;
+}
+
+interface FoundPiece extends PieceName {
+  readonly key: string;
+}
+
+/**
+ * The longest prefix of a segment that pieces of one run prove, every one of them read and verified;
+ * `undefined` if there is none. A damaged piece ends its run's prefix. What lies in the archive as a
+ * whole segment is not looked at: ask for that first.
+ */
+export async function openPieces(
+  repository: Repository,
+  segment: string,
+  { signal }: RunOptions,
+): Promise<SegmentPrefix | undefined> {
+  const runs = byRun(await listPieces(repository, segment, { signal }));
+  const proven: ProvenRun[] = [];
+  for (const [run, pieces] of runs) {
+    const found = await prove(repository, { run, pieces }, { signal });
+    if (found !== undefined) proven.push(found);
+  }
+  proven.sort((a, b) => b.chain.end - a.chain.end || a.chain.run.localeCompare(b.chain.run));
+  const [best] = proven;
+  if (best === undefined) return undefined;
+  const { chain, segmentBytes, systemId } = best;
+  return {
+    segment,
+    bytes: chain.end,
+    segmentBytes,
+    systemId,
+    folder: `${repository.store.url}/${piecesFolder(segment)}`,
+    isDisputed: proven.some((other) => !agree(best, other)),
+    content: () => contentOf(repository, best, { signal }),
+  };
+}
+
+/** Names of the segments of which there are pieces, in order. */
+export async function* segmentsWithPieces(
+  { store }: Repository,
+  { signal }: RunOptions,
+): AsyncGenerator<string, void, undefined> {
+  for await (const folder of store.folders(PIECES_FOLDER, { signal })) {
+    if (/^[0-9A-F]{24}$/.test(folder)) yield folder;
+  }
+}
+
+/** Removes the pieces of a segment, of all runs: for when the whole segment is in the archive. */
+export async function removePieces(
+  repository: Repository,
+  segment: string,
+  { signal }: RunOptions,
+): Promise<void> {
+  const pieces = await listPieces(repository, segment, { signal });
+  for (const { key } of pieces) await repository.store.remove(key, { signal });
+}
+
+async function listPieces(
+  { store }: Repository,
+  segment: string,
+  { signal }: RunOptions,
+): Promise<FoundPiece[]> {
+  const found: FoundPiece[] = [];
+  for await (const { key } of store.list(piecesFolder(segment), { signal, shallow: true })) {
+    const name = parsePieceKey(segment, key);
+    if (name !== undefined) found.push({ ...name, key });
+  }
+  return found;
+}
+
+interface ProvenRun {
+  readonly chain: PieceChain<FoundPiece>;
+  readonly segmentBytes: number;
+  readonly systemId: SystemId;
+  /** Of each page that is there to its end, in order: what tells two runs apart. */
+  readonly pageSums: readonly number[];
+}
+
+const PAGE_BYTES = 8192;
+
+/** Reads a run's chain; starts over without a piece that is damaged or gone. */
+async function prove(
+  repository: Repository,
+  { run, pieces }: { readonly run: string; readonly pieces: readonly FoundPiece[] },
+  { signal }: RunOptions,
+): Promise<ProvenRun | undefined> {
+  let usable = pieces;
+  for (;;) {
+    const chain = longestChain(run, usable);
+    if (chain.end === 0) return undefined;
+    const proven = await readChain(repository, chain, { signal });
+    if ('pageSums' in proven) return proven;
+    usable = usable.filter((piece) => piece !== proven.bad);
+  }
+}
+
+async function readChain(
+  repository: Repository,
+  chain: PieceChain<FoundPiece>,
+  { signal }: RunOptions,
+): Promise<ProvenRun | { readonly bad: FoundPiece | undefined }> {
+  const pages = pageSums();
+  let first: WalPiece | undefined;
+  for await (const { piece, found, fresh } of chainPieces(repository, chain, { signal })) {
+    first ??= piece;
+    if (piece === undefined || first === undefined || !isOfSame(first, piece)) {
+      return { bad: found };
+    }
+    pages.add(fresh);
+  }
+  if (first === undefined) return { bad: undefined };
+  const { segmentBytes, systemId } = first;
+  return { segmentBytes, systemId, chain, pageSums: pages.done() };
+}
+
+/** Whether two pieces can be of one segment. */
+function isOfSame(a: WalPiece, b: WalPiece): boolean {
+  return a.segmentBytes === b.segmentBytes && a.systemId === b.systemId && b.to <= a.segmentBytes;
+}
+
+interface ReadStep {
+  readonly found: FoundPiece;
+  /** Absent if it is damaged or gone. */
+  readonly piece: WalPiece | undefined;
+  /** What it adds to those before it. */
+  readonly fresh: Uint8Array;
+}
+
+async function* chainPieces(
+  repository: Repository,
+  { pieces }: PieceChain<FoundPiece>,
+  { signal }: RunOptions,
+): AsyncGenerator<ReadStep, void, undefined> {
+  let end = 0;
+  for (const found of pieces) {
+    const piece = await readOrBad(repository, found, { signal });
+    const fresh = piece?.data.subarray(end - found.from) ?? new Uint8Array();
+    yield { found, piece, fresh };
+    end = found.to;
+  }
+}
+
+async function readOrBad(
+  repository: Repository,
+  found: FoundPiece,
+  { signal }: RunOptions,
+): Promise<WalPiece | undefined> {
+  try {
+    const { key, ...name } = found;
+    return await readPiece(repository, { name, key }, { signal });
+  } catch (error) {
+    if (isTsbkError(error, 'object-corrupt') || isTsbkError(error, 'object-truncated')) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+function pageSums(): { add(bytes: Uint8Array): void; done(): number[] } {
+  const sums: number[] = [];
+  let crc = 0;
+  let filled = 0;
+  return {
+    add: (bytes) => {
+      for (let at = 0; at < bytes.length;) {
+        const take = Math.min(PAGE_BYTES - filled, bytes.length - at);
+        crc = crc32c(bytes.subarray(at, at + take), crc);
+        filled += take;
+        at += take;
+        if (filled < PAGE_BYTES) return;
+        sums.push(crc);
+        crc = 0;
+        filled = 0;
+      }
+    },
+    done: () => sums,
+  };
+}
+
+function agree(a: ProvenRun, b: ProvenRun): boolean {
+  if (a.systemId !== b.systemId || a.segmentBytes !== b.segmentBytes) return false;
+  const common = Math.min(a.pageSums.length, b.pageSums.length);
+  return a.pageSums.slice(0, common).every((sum, page) => sum === b.pageSums[page]);
+}
+
+const ZEROS_BYTES = 1024 * 1024;
+
+async function* contentOf(
+  repository: Repository,
+  { chain, segmentBytes }: ProvenRun,
+  { signal }: RunOptions,
+): ByteSource {
+  for await (const { piece, found, fresh } of chainPieces(repository, chain, { signal })) {
+    if (piece === undefined) {
+      // It was there a moment ago: the whole segment may be in the archive by now.
+      const url = `${repository.store.url}/${found.key}`;
+      throw new TsbkError('object-missing', `${url} went away while its segment was read`, {
+        hint: 'Ask again.',
+        retry: true,
+      });
+    }
+    yield fresh;
+  }
+  for (let left = segmentBytes - chain.end; left > 0; left -= ZEROS_BYTES) {
+    yield new Uint8Array(Math.min(left, ZEROS_BYTES));
+  }
+}
