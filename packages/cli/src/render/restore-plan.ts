@@ -38,11 +38,13 @@ function yesText({ reach }: RestorePlan): string {
   return reach.at === undefined ? 'yes' : `yes, at ${describeMoment(reach.at)}`;
 }
 
-function walText({ own, toTarget, available }: PlannedWal): string {
+function walText({ own, toTarget, available, missing, openBytes }: PlannedWal): string {
   const needed = toTarget ?? own.count;
   const last = available.at(-1)?.last;
   const from = `${needed} segment${needed === 1 ? '' : 's'} needed from ${own.first}`;
-  return last === undefined ? from : `${from}, archived without a hole to ${last}`;
+  const archived = last === undefined ? from : `${from}, archived without a hole to ${last}`;
+  if (openBytes === undefined) return archived;
+  return `${archived}, and the first ${formatSize(openBytes)} of ${missing.name} as received`;
 }
 
 /** The same for programs; 64-bit numbers are texts. */
@@ -65,6 +67,7 @@ export function planJson(plan: RestorePlan): string {
       first: wal.own.first,
       available: wal.available.map((range) => ({ ...range })),
       missing: { ...wal.missing },
+      openBytes: wal.openBytes === undefined ? null : String(wal.openBytes),
     },
     target: describeTarget(plan.target),
     reachable: reach.problem === undefined,

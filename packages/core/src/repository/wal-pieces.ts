@@ -47,7 +47,8 @@ export async function openPieces(
   }
   proven.sort((a, b) => b.chain.end - a.chain.end || a.chain.run.localeCompare(b.chain.run));
   const [best] = proven;
-  if (best === undefined) return undefined;
+  // With less than a page header nobody can tell what it is.
+  if (best === undefined || best.chain.end < HEADER_BYTES) return undefined;
   const { chain, segmentBytes, systemId } = best;
   return {
     segment,
@@ -102,6 +103,8 @@ interface ProvenRun {
 }
 
 const PAGE_BYTES = 8192;
+/** Of a segment's first page. */
+const HEADER_BYTES = 40;
 
 /** Reads a run's chain; starts over without a piece that is damaged or gone. */
 async function prove(

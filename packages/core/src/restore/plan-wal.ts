@@ -21,6 +21,7 @@ export function planWal(way: WalWay, { at }: Pick<Reach, 'at'>): PlannedWal {
     })),
     toTarget: at === undefined ? undefined : segmentsTo(way, at.lsn - 1n),
     missing: { name: missingName(way), isHole: run.isHole },
+    openBytes: way.open?.bytes,
   };
 }
 

@@ -1,5 +1,5 @@
 import { stopLsnOf } from '../repository/backup-facts.ts';
-import { missingName, ownSegments, wayEnd, type WalWay } from '../repository/wal-way/wal-way.ts';
+import { hasOwnWal, missingName, type WalWay } from '../repository/wal-way/wal-way.ts';
 import type { RecordedBackup } from './plan-objects.ts';
 import type { PlanWarning } from './plan.ts';
 import type { PlannedTablespace } from './plan-tablespaces.ts';
@@ -44,7 +44,13 @@ function recordWarnings(detail: RecordedBackup): PlanWarning[] {
 function walWarnings({ way, standby }: WarningInputs): PlanWarning[] {
   const missing = missingName(way);
   const warnings: PlanWarning[] = [];
-  if (way.hasPartial) {
+  if (way.open?.isDisputed === true) {
+    warnings.push({
+      code: 'pieces-disputed',
+      text: `the beginning of ${missing} lies in the archive in two forms, of which the longer one is taken: two servers wrote it (${way.open.folder})`,
+    });
+  }
+  if (way.hasPartial && way.open === undefined) {
     warnings.push({
       code: 'partial-segment',
       text: `of ${missing} the archive has only the beginning (${missing}.partial), which recovery does not read`,
@@ -52,7 +58,7 @@ function walWarnings({ way, standby }: WarningInputs): PlanWarning[] {
   }
   if (!standby) return warnings;
   const stream = 'the standby must get it by streaming';
-  if (wayEnd(way) <= ownSegments(way).last) {
+  if (!hasOwnWal(way)) {
     const text = `${missing}, which the backup needs, is not in the archive: ${stream}`;
     warnings.push({ code: 'own-wal-missing', text });
   } else if (way.run.isHole) {

@@ -66,6 +66,8 @@ export interface PlannedWal {
   readonly toTarget: number | undefined;
   /** The first segment after `available`, and whether the archive has later ones. */
   readonly missing: { readonly name: string; readonly isHole: boolean };
+  /** How much of that is there, stored by `wal-receive` while it was written. */
+  readonly openBytes: number | undefined;
 }
 
 export interface PlanWarning {

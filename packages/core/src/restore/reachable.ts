@@ -2,7 +2,13 @@ import { TsbkError } from '../kernel/errors.ts';
 import type { Instant } from '../kernel/instant.ts';
 import { formatLsn } from '../kernel/lsn.ts';
 import { segmentNumberAt } from '../kernel/wal-file.ts';
-import { missingName, ownSegments, wayEnd, wayEndLsn } from '../repository/wal-way/wal-way.ts';
+import {
+  hasOwnWal,
+  missingName,
+  ownSegments,
+  wayEnd,
+  wayEndLsn,
+} from '../repository/wal-way/wal-way.ts';
 import { findLate, isLate, type TimeTarget } from './find-late.ts';
 import type { Mark } from './find-mark.ts';
 import { describeMoment, type Moment } from '../repository/wal-way/moment.ts';
@@ -41,9 +47,8 @@ export interface ReachRequest {
  * the backup too, and a hole in the archive is taken for its end without any.
  */
 export async function judgeReach(scan: WalScan, request: ReachRequest): Promise<Reach> {
-  const own = ownSegments(scan.way);
   const { target } = request;
-  if (wayEnd(scan.way) <= own.last) {
+  if (!hasOwnWal(scan.way)) {
     const canStream = request.standby && target.kind === 'latest';
     const problem = canStream ? undefined : ownWalMissing(scan);
     return { at: undefined, archiveEnd: undefined, problem };
@@ -72,7 +77,8 @@ async function judgeImmediate(scan: WalScan, standby: boolean): Promise<Reach> {
   const { stopLsn, name } = scan.way.backup;
   const at = { lsn: stopLsn, time: undefined };
   const last = ownSegments(scan.way).last;
-  const isFollowed = standby || wayEnd(scan.way) > last + 1n;
+  // Of an open segment there may be no more than the header.
+  const isFollowed = standby || scan.way.run.missing.number > last + 1n;
   if (isFollowed || (await isNoticed(scan, last))) return reached(at, undefined);
   return unreachable(
     `there is no WAL in the archive after ${name}, and recovery would miss its end`,

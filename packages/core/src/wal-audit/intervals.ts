@@ -81,7 +81,7 @@ function candidateOf(
     return {
       backup,
       stretches,
-      way: { backup: place, segmentBytes, timeline, run, hasPartial: false },
+      way: { backup: place, segmentBytes, timeline, run, hasPartial: false, open: undefined },
     };
   } catch (error) {
     if (isTsbkError(error, 'target-unreachable') || isTsbkError(error, 'record-invalid'))

@@ -2,6 +2,7 @@ import { TsbkError } from '../../kernel/errors.ts';
 import type { ByteSource } from '../../ports/bytes.ts';
 import type { Repository, RunOptions } from '../repository.ts';
 import { openWal } from '../wal-archive.ts';
+import { openPieces } from '../wal-pieces.ts';
 import { channel, type Channel } from '../../stream/channel.ts';
 
 export interface WalSourceOptions extends RunOptions {
@@ -69,10 +70,7 @@ async function pump(
   name: string,
   { signal, segmentBytes, piped }: WalSourceOptions & { readonly piped: Channel },
 ): Promise<void> {
-  const opened = await openWal(repository, name, { signal });
-  if (opened === undefined) {
-    throw new TsbkError('wal-missing', `${name} went away from the archive while it was read`);
-  }
+  const opened = await openSegment(repository, name, { signal });
   let bytes = 0;
   for await (const chunk of opened.content) {
     bytes += chunk.length;
@@ -82,9 +80,22 @@ async function pump(
   if (bytes === segmentBytes) return;
   throw new TsbkError(
     'object-corrupt',
-    `${opened.info.key} does not hold the ${segmentBytes} bytes of a WAL segment`,
+    `${opened.from} does not hold the ${segmentBytes} bytes of a WAL segment`,
     {
       hint: 'The archived copy is damaged. Compare it with the file in pg_wal of the primary or a standby.',
     },
   );
+}
+
+/** A segment as recovery will get it: archived, or what `wal-receive` has stored of it. */
+async function openSegment(
+  repository: Repository,
+  name: string,
+  { signal }: RunOptions,
+): Promise<{ readonly from: string; readonly content: ByteSource }> {
+  const opened = await openWal(repository, name, { signal });
+  if (opened !== undefined) return { from: opened.info.key, content: opened.content };
+  const prefix = await openPieces(repository, name, { signal });
+  if (prefix !== undefined) return { from: prefix.folder, content: prefix.content() };
+  throw new TsbkError('wal-missing', `${name} went away from the archive while it was read`);
 }

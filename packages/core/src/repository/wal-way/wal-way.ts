@@ -1,5 +1,5 @@
 import { TsbkError } from '../../kernel/errors.ts';
-import { formatLsn, type Lsn } from '../../kernel/lsn.ts';
+import { formatLsn, toLsn, type Lsn } from '../../kernel/lsn.ts';
 import {
   formatSegment,
   segmentNumberAt,
@@ -9,6 +9,7 @@ import {
 import type { TimelineHistory } from '../../format/history-file.ts';
 import type { Repository, RunOptions } from '../repository.ts';
 import { findWal } from '../wal-archive.ts';
+import { openPieces, type SegmentPrefix } from '../wal-pieces.ts';
 import {
   planRun,
   planStretches,
@@ -27,6 +28,11 @@ export interface WalWay {
   readonly run: WalRun;
   /** Whether there is a `.partial` file of the first missing segment, which recovery never reads. */
   readonly hasPartial: boolean;
+  /**
+   * The beginning of the first missing segment, where `wal-receive` has stored that while it was
+   * written: recovery reads it. Absent where the archive goes on behind it.
+   */
+  readonly open: SegmentPrefix | undefined;
 }
 
 /**
@@ -50,19 +56,31 @@ export async function followWay(
 ): Promise<WalWay> {
   const { backup, target, listing, segmentBytes } = request;
   const stretches = planStretches(backup, target, segmentBytes);
-  const run = await confirmedRun(repository, { stretches, listing, segmentBytes }, { signal });
+  const { run, open } = await confirmedRun(
+    repository,
+    { stretches, listing, segmentBytes },
+    { signal },
+  );
   const hasPartial = listing.partials.has(formatSegment(run.missing, segmentBytes));
-  return { backup, segmentBytes, timeline: target.timeline, run, hasPartial };
+  return { backup, segmentBytes, timeline: target.timeline, run, hasPartial, open };
 }
 
-/** Number behind the last segment that the way has. */
-export function wayEnd({ run }: WalWay): bigint {
-  return run.missing.number;
+/** Number behind the last segment that the way has, be it only the beginning of it. */
+export function wayEnd({ run, open }: WalWay): bigint {
+  return open === undefined ? run.missing.number : run.missing.number + 1n;
 }
 
-/** LSN behind the last segment that the way has. */
-export function wayEndLsn(way: WalWay): Lsn {
-  return segmentStart(wayEnd(way), way.segmentBytes);
+/** LSN behind the last byte that the way has. */
+export function wayEndLsn({ run, open, segmentBytes }: WalWay): Lsn {
+  const start = segmentStart(run.missing.number, segmentBytes);
+  return open === undefined ? start : toLsn(start + BigInt(open.bytes));
+}
+
+/** Whether the way has all WAL without which the backup never gets consistent. */
+export function hasOwnWal(way: WalWay): boolean {
+  const { startLsn, stopLsn } = way.backup;
+  const end = wayEndLsn(way);
+  return end > startLsn && end >= stopLsn;
 }
 
 /** Name of the first segment that the way lacks. */
@@ -73,6 +91,7 @@ export function missingName({ run, segmentBytes }: WalWay): string {
 /** Name of a segment of the way. Throws `wal-missing` for one it does not have. */
 export function segmentName(way: WalWay, number: bigint): string {
   const range = way.run.ranges.find(({ first, last }) => first <= number && number <= last);
+  if (way.open !== undefined && number === way.run.missing.number) return missingName(way);
   if (range === undefined) {
     const at = formatLsn(segmentStart(number, way.segmentBytes));
     throw new TsbkError('wal-missing', `the archive has no WAL of ${at} after ${way.backup.name}`);
@@ -103,12 +122,26 @@ async function confirmedRun(
     readonly segmentBytes: number;
   },
   { signal }: RunOptions,
-): Promise<WalRun> {
+): Promise<{ readonly run: WalRun; readonly open: SegmentPrefix | undefined }> {
   let { listing } = way;
   for (;;) {
     const run = planRun(way.stretches, listing);
     const name = formatSegment(run.missing, way.segmentBytes);
-    if ((await findWal(repository, name, { signal })) === undefined) return run;
+    if ((await findWal(repository, name, { signal })) === undefined) {
+      const prefix = await piecesOf(repository, name, { signal });
+      if (prefix === undefined || prefix.bytes < prefix.segmentBytes) {
+        return { run, open: run.isHole ? undefined : prefix };
+      }
+    }
     listing = withSegment(listing, run.missing);
   }
+}
+
+async function piecesOf(
+  repository: Repository,
+  name: string,
+  { signal }: RunOptions,
+): Promise<SegmentPrefix | undefined> {
+  if (repository.cipher.unreadable !== undefined) return undefined;
+  return await openPieces(repository, name, { signal });
 }

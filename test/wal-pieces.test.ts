@@ -1,0 +1,157 @@
+/** Pieces of open segments: what they prove, and what they do not. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import fc from 'fast-check';
+import { toSystemId } from '@tsbk/core/kernel/system-id';
+import type { Repository } from '@tsbk/core/repository/repository';
+import { openPieces, removePieces, segmentsWithPieces } from '@tsbk/core/repository/wal-pieces';
+import { writePiece } from '@tsbk/core/repository/wal-piece';
+import { collect } from '@tsbk/core/stream/collect';
+import { tempDirectory, type TempDirectory } from './support/temp-directory.ts';
+import { openDirectory } from './support/walg-cases.ts';
+import { segmentContent, segmentName, SYSTEM_ID } from './support/wal-file.ts';
+
+const MIB = 1024 * 1024;
+const { signal } = new AbortController();
+const systemId = toSystemId(SYSTEM_ID);
+
+let directory: TempDirectory;
+let repository: Repository;
+let names = 1;
+
+before(async () => {
+  directory = await tempDirectory();
+  repository = await openDirectory(directory.path);
+});
+after(() => directory[Symbol.asyncDispose]());
+
+/** A name that no test had before. */
+function freshSegment(): string {
+  names += 1;
+  return segmentName(names);
+}
+
+async function store(
+  content: Buffer,
+  segment: string,
+  piece: { readonly run: string; readonly from: number; readonly to: number },
+): Promise<void> {
+  const data = content.subarray(piece.from, piece.to);
+  await writePiece(
+    repository,
+    { ...piece, segment, segmentBytes: MIB, systemId, data },
+    { signal },
+  );
+}
+
+const runOf = (n: number): string => n.toString(16).padStart(16, '0');
+
+describe('pieces of a segment', () => {
+  test('prove the longest beginning that one run has without a gap, and zeros follow', async () => {
+    const offset = fc.integer({ min: 0, max: 20 }).map((n) => n * 4096);
+    const piece = fc.record({ run: fc.integer({ min: 1, max: 2 }), a: offset, b: offset });
+    await fc.assert(
+      fc.asyncProperty(fc.array(piece, { maxLength: 8 }), async (asked) => {
+        const segment = freshSegment();
+        const content = segmentContent(segment);
+        const pieces = asked
+          .map(({ run, a, b }) => ({ run: runOf(run), from: Math.min(a, b), to: Math.max(a, b) }))
+          .filter(({ from, to }) => from < to);
+        for (const each of pieces) await store(content, segment, each);
+        const expected = Math.max(0, ...[1, 2].map((run) => reach(pieces, runOf(run))));
+        const prefix = await openPieces(repository, segment, { signal });
+        assert.equal(prefix?.bytes ?? 0, expected);
+        if (prefix === undefined) return;
+        assert.equal(prefix.isDisputed, false);
+        const bytes = await collect(prefix.content(), { maxBytes: MIB, what: segment });
+        const whole = Buffer.alloc(MIB);
+        content.copy(whole, 0, 0, expected);
+        assert.ok(bytes.equals(whole));
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  test('of two histories are never mixed: the longer one is given, and that they differ is said', async () => {
+    const segment = freshSegment();
+    const ours = segmentContent(segment, { seed: 'ours' });
+    const theirs = segmentContent(segment, { seed: 'theirs' });
+    await store(ours, segment, { run: runOf(1), from: 0, to: 20_000 });
+    await store(theirs, segment, { run: runOf(2), from: 0, to: 30_000 });
+    await store(ours, segment, { run: runOf(1), from: 20_000, to: 40_000 });
+    const prefix = await openPieces(repository, segment, { signal });
+    assert.equal(prefix?.isDisputed, true);
+    assert.equal(prefix.bytes, 40_000);
+    const bytes = await collect(prefix.content(), { maxBytes: MIB, what: segment });
+    assert.ok(bytes.subarray(0, 40_000).equals(ours.subarray(0, 40_000)));
+  });
+
+  test('that are damaged end what is proven, and another run is taken that goes further', async () => {
+    const segment = freshSegment();
+    const content = segmentContent(segment);
+    await store(content, segment, { run: runOf(1), from: 0, to: 10_000 });
+    await store(content, segment, { run: runOf(1), from: 10_000, to: 50_000 });
+    await store(content, segment, { run: runOf(2), from: 0, to: 20_000 });
+    damage(segment, /^00002710-/);
+    const prefix = await openPieces(repository, segment, { signal });
+    assert.equal(prefix?.bytes, 20_000);
+  });
+
+  test('under another name than their own prove nothing', async () => {
+    const segment = freshSegment();
+    const content = segmentContent(segment);
+    await store(content, segment, { run: runOf(1), from: 0, to: 10_000 });
+    const folder = join(directory.path, 'tsbk_wal_pieces', segment);
+    const [name = ''] = readdirSync(folder);
+    const bytes = readFileSync(join(folder, name));
+    writeFileSync(
+      join(folder, name.replace(runOf(1), runOf(3)).replace('00002710', '00002711')),
+      bytes,
+    );
+    const prefix = await openPieces(repository, segment, { signal });
+    assert.equal(prefix?.bytes, 10_000);
+  });
+
+  test('are found by their segments, and gone when they were removed', async () => {
+    const segment = freshSegment();
+    await store(segmentContent(segment), segment, { run: runOf(1), from: 0, to: 9000 });
+    const find = async (): Promise<boolean> => {
+      for await (const name of segmentsWithPieces(repository, { signal })) {
+        if (name === segment) return true;
+      }
+      return false;
+    };
+    assert.equal(await find(), true);
+    await removePieces(repository, segment, { signal });
+    assert.equal(await find(), false);
+    assert.equal(await openPieces(repository, segment, { signal }), undefined);
+  });
+});
+
+/** How far a run's pieces go, worked out byte range by byte range. */
+function reach(
+  pieces: readonly { readonly run: string; readonly from: number; readonly to: number }[],
+  run: string,
+): number {
+  let end = 0;
+  for (let rounds = 0; rounds <= pieces.length; rounds += 1) {
+    for (const piece of pieces) {
+      if (piece.run === run && piece.from <= end) end = Math.max(end, piece.to);
+    }
+  }
+  return end;
+}
+
+/** Changes one byte in the middle of an object. */
+function damage(segment: string, name: RegExp): void {
+  const folder = join(directory.path, 'tsbk_wal_pieces', segment);
+  const found = readdirSync(folder).find((each) => name.test(each));
+  assert.ok(found !== undefined);
+  const path = join(folder, found);
+  const bytes = readFileSync(path);
+  const at = bytes.length >> 1;
+  bytes[at] = (bytes[at] ?? 0) ^ 0xff;
+  writeFileSync(path, bytes);
+}
