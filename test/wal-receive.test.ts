@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseLsn, type Lsn } from '@tsbk/core/kernel/lsn';
 import { siteOf } from './support/backup-site.ts';
+import { eventually } from './support/eventually.ts';
 import { lastOfLedger, startLedger } from './support/ledger.ts';
 import { startPostgres, type Server } from './support/postgres.ts';
 import { startReceiver } from './support/receiver.ts';
@@ -24,37 +25,58 @@ async function lsnOf(server: Server): Promise<Lsn> {
   return lsn;
 }
 
-for (const { version, kind } of [
-  { version: 13, kind: 'directory' },
-  { version: 18, kind: 's3' },
-] as const) {
-  describe(`wal-receive from PostgreSQL ${version} into ${kind}`, () => {
-    it('keeps what it said to be durable, whenever it was killed, when server and disk are lost', async () => {
-      await using store = await openTestStore(kind);
-      await using server = await startPostgres({ version });
-      const state = serverFolder('state');
-      let receiver = await startReceiver(server, store, { state });
-      await receiver.flushed(await lsnOf(server));
-      const site = siteOf(server, store.env);
-      await site.push();
-      const ledger = await startLedger(server);
-      for (const pauseMs of [300, 700, 1300]) {
-        await sleep(pauseMs);
-        await receiver.stop('SIGKILL');
-        await server.query('select pg_switch_wal()');
-        receiver = await startReceiver(server, store, { state, args: [] });
-      }
-      await receiver.flushed(await lsnOf(server));
-      await sleep(500);
-      await loseServer(server);
-      const flushed = parseLsn((await receiver.status())?.flushLsn ?? '');
+describe('wal-receive', () => {
+  it('keeps what it said to be durable, whenever it was killed, when server and disk are lost', async () => {
+    await using store = await openTestStore('directory');
+    await using server = await startPostgres({ version: 13 });
+    const state = serverFolder('state');
+    let receiver = await startReceiver(server, store, { state });
+    await receiver.flushed(await lsnOf(server));
+    const site = siteOf(server, store.env);
+    await site.push();
+    const ledger = await startLedger(server);
+    for (const pauseMs of [300, 1300]) {
+      await sleep(pauseMs);
       await receiver.stop('SIGKILL');
-      await ledger.stop();
-      assert.ok(flushed !== undefined);
-      await using restored = await site.restore();
-      const last = await lastOfLedger(restored.server);
-      assert.ok(last >= ledger.lastBefore(flushed), receiver.stderr());
-      assert.ok(last > 50);
-    });
+      await server.query('select pg_switch_wal()');
+      receiver = await startReceiver(server, store, { state, args: [] });
+    }
+    await receiver.flushed(await lsnOf(server));
+    await sleep(500);
+    await loseServer(server);
+    const flushed = parseLsn((await receiver.status())?.flushLsn ?? '');
+    await receiver.stop('SIGKILL');
+    await ledger.stop();
+    assert.ok(flushed !== undefined);
+    await using restored = await site.restore();
+    const last = await lastOfLedger(restored.server);
+    assert.ok(last >= ledger.lastBefore(flushed), receiver.stderr());
+    assert.ok(last > 20);
   });
-}
+
+  it('as a synchronous standby loses nothing that was acknowledged, whatever is killed', async () => {
+    await using store = await openTestStore('s3');
+    await using server = await startPostgres({ version: 18 });
+    const state = serverFolder('state');
+    const env = { TSBK_RECEIVE_FLUSH: '5ms' };
+    let receiver = await startReceiver(server, store, { state, env });
+    await receiver.flushed(await lsnOf(server));
+    const site = siteOf(server, store.env);
+    await site.push();
+    await server.query("alter system set synchronous_standby_names = 'tsbk'");
+    await server.query('select pg_reload_conf()');
+    const ledger = await startLedger(server);
+    await sleep(500);
+    await receiver.stop('SIGKILL');
+    const before = ledger.count();
+    receiver = await startReceiver(server, store, { state, env, args: [] });
+    await eventually('commits go on', async () => (ledger.count() > before + 5 ? true : undefined));
+    // Both at once: nobody has time to save anything.
+    process.kill(receiver.pid, 'SIGKILL');
+    await loseServer(server);
+    const acknowledged = await ledger.stop();
+    await using restored = await site.restore();
+    assert.ok((await lastOfLedger(restored.server)) >= acknowledged);
+    assert.ok(acknowledged > before + 5);
+  });
+});

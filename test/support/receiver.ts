@@ -73,6 +73,8 @@ export async function startReceiver(
         if (stderr.search(text) >= 0) return true;
         still();
         return undefined;
+      }).catch((error: unknown) => {
+        throw new Error(`${String(error)}\n${stderr}`);
       });
     },
     flushed: async (lsn) => {

@@ -1,8 +1,14 @@
-import { segmentNumberAt, segmentStart, type TimelineId } from '../kernel/wal-file.ts';
+import {
+  parseSegment,
+  segmentNumberAt,
+  segmentStart,
+  type TimelineId,
+} from '../kernel/wal-file.ts';
 import type { Lsn } from '../kernel/lsn.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
 import { WAL_FOLDER } from '../repository/layout.ts';
 import { findWal } from '../repository/wal-archive.ts';
+import { segmentsWithPieces } from '../repository/wal-pieces.ts';
 import { mapParallel } from '../stream/parallel.ts';
 import { nameOf, timelineOf, type SegmentWay } from './segment-way.ts';
 
@@ -20,8 +26,9 @@ const LOOKUPS_AT_ONCE = 16;
 /**
  * The first segment that is not in the archive, seen from where the slot is or, without one, from
  * where the server is. Going back from there finds what a receiver without slot, or with a new one,
- * has to make up for; an archive without WAL has nothing to go back to. `archive_command` may have
- * been faster for those that follow.
+ * has to make up for: what comes behind the last segment that is archived, or the one that it was at,
+ * of which there are pieces. Where there is neither, there is nothing to go back to.
+ * `archive_command` may have been faster for those that follow.
  */
 export async function findStart(
   repository: Repository,
@@ -55,8 +62,9 @@ async function behindArchive(
   base: bigint,
   { signal }: RunOptions,
 ): Promise<bigint | undefined> {
-  if (!(await hasWal(repository, { signal }))) return undefined;
   const lowest = base > LOOK_BACK_MAX ? base - LOOK_BACK_MAX : 0n;
+  const open = await lastWithPieces(repository, way, { signal, lowest, base });
+  if (!(await hasWal(repository, { signal }))) return open;
   // One by one at first: mostly it is the very last.
   let width = 1n;
   for (let upper = base - 1n; upper >= lowest; upper -= width) {
@@ -71,7 +79,22 @@ async function behindArchive(
     if (number !== undefined) return number + 1n;
     width = BigInt(LOOKUPS_AT_ONCE);
   }
-  return undefined;
+  return open;
+}
+
+/** The last segment before `base` of which there are pieces and not the whole. */
+async function lastWithPieces(
+  repository: Repository,
+  way: SegmentWay,
+  { signal, lowest, base }: RunOptions & { readonly lowest: bigint; readonly base: bigint },
+): Promise<bigint | undefined> {
+  let last: bigint | undefined;
+  for await (const name of segmentsWithPieces(repository, { signal })) {
+    const number = parseSegment(name, way.segmentBytes)?.number;
+    if (number === undefined || number < lowest || number >= base) continue;
+    if (nameOf(way, number) === name) last = number;
+  }
+  return last;
 }
 
 function range(from: bigint, to: bigint): bigint[] {

@@ -13,7 +13,11 @@ export async function openSlot(
   const { request, signal, report } = context;
   const { connection } = request;
   const found = await readSlot(session, slot, { connection, signal });
-  if (found !== undefined && found !== 'unknown') return found.restartLsn;
+  if (found !== undefined && found !== 'unknown') {
+    // Before 18 a slot that was invalidated can be used as if nothing were: this is how it shows.
+    if (found.restartLsn === undefined) await renewEmpty(session, slot, context);
+    return found.restartLsn;
+  }
   if (!request.createSlot) {
     if (found === 'unknown') return undefined;
     throw new TsbkError('slot-missing', `the server has no replication slot ${slot}`, {
@@ -27,6 +31,20 @@ export async function openSlot(
   return made === undefined || made === 'unknown' ? undefined : made.restartLsn;
 }
 
+/** A slot that keeps nothing was invalidated, or made without RESERVE_WAL and never used. */
+async function renewEmpty(
+  session: ReplicationSession,
+  slot: string,
+  context: ReceiveContext,
+): Promise<void> {
+  if (context.request.createSlot) return await renewSlot(session, slot, context);
+  context.report({
+    kind: 'warning',
+    code: 'slot-lost',
+    text: `the replication slot ${slot} keeps no WAL: the server has invalidated it, or it was never used`,
+  });
+}
+
 /** Makes a slot anew that the server has invalidated. What it held may be gone. */
 export async function renewSlot(
   session: ReplicationSession,
@@ -36,7 +54,7 @@ export async function renewSlot(
   report({
     kind: 'warning',
     code: 'slot-lost',
-    text: `the server has invalidated the replication slot ${slot}; making it again`,
+    text: `the replication slot ${slot} keeps no WAL: the server has invalidated it, or it was never used; making it again`,
   });
   await dropSlot(session, slot);
   await createSlot(session, slot);
