@@ -1,6 +1,4 @@
-import { isTsbkError, messageOf, type TsbkError } from '../kernel/errors.ts';
-import { dropSlot } from '../postgres/replication-slot.ts';
-import { openReplicationSession } from '../postgres/replication-session.ts';
+import { isTsbkError, type TsbkError } from '../kernel/errors.ts';
 import type { ReceiveContext } from './context.ts';
 import { mayPass, pauseMs } from './keep-trying.ts';
 import { runSession } from './run-session.ts';
@@ -17,10 +15,13 @@ export async function receiveWal(context: ReceiveContext): Promise<void> {
   let failures = 0;
   while (!stop.aborted) {
     try {
-      await runSession(context, () => {
-        hasStreamed = true;
-        failures = 0;
-        status.lastError = undefined;
+      await runSession(context, {
+        isFirst: !hasStreamed,
+        onStreaming: () => {
+          hasStreamed = true;
+          failures = 0;
+          status.lastError = undefined;
+        },
       });
       if (stop.aborted) return;
       report({ kind: 'info', text: 'the server has ended the stream' });
@@ -28,9 +29,8 @@ export async function receiveWal(context: ReceiveContext): Promise<void> {
       if (signal.aborted || !isTsbkError(error)) throw error;
       if (stop.aborted) return;
       status.lastError = error.message;
-      if (error.code === 'receive-lag') await giveUpSlot(context, error.message);
-      else if (hasStreamed ? !goesOn(error) : !error.retry) throw error;
-      else report({ kind: 'warning', code: error.code, text: error.message });
+      if (hasStreamed ? !goesOn(error) : !error.retry) throw error;
+      report({ kind: 'warning', code: error.code, text: error.message });
       if (SLOTLESS.has(error.code)) status.slot = undefined;
     }
     failures += 1;
@@ -43,21 +43,4 @@ const SLOTLESS: ReadonlySet<string> = new Set(['slot-lost', 'slot-missing']);
 
 function goesOn(error: TsbkError): boolean {
   return mayPass(error) || SLOTLESS.has(error.code) || error.code === 'scratch-failed';
-}
-
-/** Drops the slot that makes the server keep too much, and goes on without one. */
-async function giveUpSlot(context: ReceiveContext, why: string): Promise<void> {
-  const { request, status, signal, report } = context;
-  const { slot } = status;
-  if (slot === undefined) return;
-  try {
-    await using session = await openReplicationSession(request.connection, { signal });
-    await dropSlot(session, slot);
-    status.slot = undefined;
-    const text = `${why}: dropped the replication slot ${slot}, going on without one`;
-    report({ kind: 'warning', code: 'slot-given-up', text });
-  } catch (error) {
-    signal.throwIfAborted();
-    report({ kind: 'warning', code: 'slot-not-dropped', text: messageOf(error) });
-  }
 }

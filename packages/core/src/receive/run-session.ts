@@ -20,9 +20,17 @@ import { WalIntake } from './intake.ts';
 import { keepTrying } from './keep-trying.ts';
 import { guardLag } from './lag-guard.ts';
 import type { SegmentWay } from './segment-way.ts';
-import { openSlot, renewSlot } from './slot.ts';
+import { giveUpSlot, openSlot, renewSlot, warnOfUnboundedSlot } from './slot.ts';
 import { streamTimeline, type StreamEnd } from './stream-timeline.ts';
 import { tidyPieces } from './tidy-pieces.ts';
+import { watchMissing } from './watch-missing.ts';
+
+export interface SessionHooks {
+  /** Nothing was ever received: what is worth saying once is said. */
+  readonly isFirst: boolean;
+  /** Called whenever the server is heard. */
+  readonly onStreaming: () => void;
+}
 
 /** What is known of the server for as long as one connection lasts. */
 interface Connected {
@@ -30,6 +38,7 @@ interface Connected {
   readonly systemId: SystemId;
   /** Of `wal_sender_timeout` a part: see `StreamOptions`. */
   readonly replyMs: number;
+  readonly onStreaming: () => void;
 }
 
 /**
@@ -37,24 +46,28 @@ interface Connected {
  * of timeline, until the server ends it or `stop` is heard. When this settles everything that was
  * received is durable, unless the context's signal has aborted. Throws whatever ended it otherwise.
  */
-export async function runSession(context: ReceiveContext, onStreaming: () => void): Promise<void> {
+export async function runSession(context: ReceiveContext, hooks: SessionHooks): Promise<void> {
   const { request, repository, status, signal } = context;
   await using session = await openReplicationSession(request.connection, { signal });
   const { systemId, timeline, lsn } = await identifySystem(session);
   status.host = describeHost(session.host);
   status.serverLsn = lsn;
-  await keepTrying('look at the repository', context, () =>
-    requireIdentity(repository, systemId, { signal }),
-  );
+  const look = (): Promise<void> => requireIdentity(repository, systemId, { signal });
+  // Who has just started it is still there to hear that the bucket is not.
+  await (hooks.isFirst ? look() : keepTrying('look at the repository', context, look));
   const segmentBytes = await showSize(session, 'wal_segment_size');
-  const connected = { session, systemId, replyMs: await replyMsOf(session) };
+  const { onStreaming } = hooks;
+  const connected = { session, systemId, replyMs: await replyMsOf(session), onStreaming };
   const history = await archiveHistory(session, timeline, context);
   await tidyPieces(context);
   let way: SegmentWay = { timeline, history, segmentBytes };
   let start = await firstStart(session, way, context);
+  if (hooks.isFirst && status.slot !== undefined) {
+    await warnOfUnboundedSlot(session, status.slot, context);
+  }
   for (;;) {
     status.timeline = start.timeline;
-    const end = await receiveFrom(connected, { start, way }, context, onStreaming);
+    const end = await receiveFrom(connected, { start, way }, context);
     if (end.kind === 'ended') return;
     if (end.kind === 'again') {
       start = end.start;
@@ -87,12 +100,11 @@ async function receiveFrom(
   connected: Connected,
   { start, way }: { readonly start: ReceiveStart; readonly way: SegmentWay },
   context: ReceiveContext,
-  onStreaming: () => void,
 ): Promise<ReceiveEnd> {
   const { session } = connected;
   const { status } = context;
   try {
-    return await stream(connected, { start, way }, context, onStreaming);
+    return await stream(connected, { start, way }, context);
   } catch (error) {
     if (isTsbkError(error, 'wal-removed')) {
       return { kind: 'again', start: await closeGap(session, { start, way }, context) };
@@ -105,10 +117,9 @@ async function receiveFrom(
 }
 
 async function stream(
-  { session, systemId, replyMs }: Connected,
+  { session, systemId, replyMs, onStreaming }: Connected,
   { start, way }: { readonly start: ReceiveStart; readonly way: SegmentWay },
   context: ReceiveContext,
-  onStreaming: () => void,
 ): Promise<StreamEnd> {
   const { clock, status, stop, signal } = context;
   const { slot } = status;
@@ -136,6 +147,7 @@ async function stream(
     giveUpSlot: (text) => over.abort(new TsbkError('receive-lag', text)),
     signal: either,
   }).catch(() => undefined);
+  const lookout = watchMissing(context, { signal: either }).catch(() => undefined);
   try {
     const end = await streamTimeline(source, intake, {
       clock,
@@ -150,9 +162,16 @@ async function stream(
     });
     if (end.kind === 'timeline-end') await endTimeline(session, intake, context);
     return end;
+  } catch (error) {
+    if (isTsbkError(error, 'receive-lag')) {
+      // At once: what was received is stored when the store is back, the server cannot wait for that.
+      await session.close();
+      await giveUpSlot(context, error.message);
+    }
+    throw error;
   } finally {
     over.abort();
-    await guard;
+    await Promise.all([guard, lookout]);
     // A server that is gone does not take back what it sent: it may be the only copy.
     if (!intake.failed.aborted) await intake.drained({ signal });
     noteProgress(context, intake);

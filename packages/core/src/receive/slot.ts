@@ -1,7 +1,10 @@
-import { TsbkError } from '../kernel/errors.ts';
+import { messageOf, TsbkError } from '../kernel/errors.ts';
 import type { Lsn } from '../kernel/lsn.ts';
 import { createSlot, dropSlot, readSlot } from '../postgres/replication-slot.ts';
-import type { ReplicationSession } from '../postgres/replication-session.ts';
+import {
+  openReplicationSession,
+  type ReplicationSession,
+} from '../postgres/replication-session.ts';
 import type { ReceiveContext } from './context.ts';
 
 /** From where on the server keeps WAL for us: an LSN, `undefined` where that cannot be told. */
@@ -58,4 +61,36 @@ export async function renewSlot(
   });
   await dropSlot(session, slot);
   await createSlot(session, slot);
+}
+
+/** Says at the start what a slot can do to a server while the store is away. */
+export async function warnOfUnboundedSlot(
+  session: ReplicationSession,
+  slot: string,
+  { request, report }: ReceiveContext,
+): Promise<void> {
+  if (request.lagAction === 'drop-slot') return;
+  if ((await session.show('max_slot_wal_keep_size')) !== '-1') return;
+  report({
+    kind: 'warning',
+    code: 'slot-unbounded',
+    text: `the server keeps WAL for the slot ${slot} until its disk is full (max_slot_wal_keep_size is -1)`,
+  });
+}
+
+/** Drops the slot that makes the server keep too much, and goes on without one. */
+export async function giveUpSlot(context: ReceiveContext, why: string): Promise<void> {
+  const { request, status, signal, report } = context;
+  const { slot } = status;
+  if (slot === undefined) return;
+  try {
+    await using session = await openReplicationSession(request.connection, { signal });
+    await dropSlot(session, slot);
+    status.slot = undefined;
+    const text = `${why}: dropped the replication slot ${slot}, going on without one`;
+    report({ kind: 'warning', code: 'slot-given-up', text });
+  } catch (error) {
+    signal.throwIfAborted();
+    report({ kind: 'warning', code: 'slot-not-dropped', text: messageOf(error) });
+  }
 }

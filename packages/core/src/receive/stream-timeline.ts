@@ -35,13 +35,16 @@ export async function streamTimeline(
 ): Promise<StreamEnd> {
   const over = new AbortController();
   const signal = AbortSignal.any([options.signal, over.signal, intake.failed]);
-  const beats = beat(stream, intake, { ...options, signal });
-  const farewell = sayFarewell(stream, intake, { ...options, signal });
+  // Whatever ends one of them ends the reading too, which says why.
+  const beside = Promise.allSettled([
+    beat(stream, intake, { ...options, signal }),
+    sayFarewell(stream, intake, { ...options, signal }),
+  ]);
   try {
     return await read(stream, intake, { ...options, signal });
   } finally {
     over.abort();
-    await Promise.allSettled([beats, farewell]);
+    await beside;
   }
 }
 
@@ -55,7 +58,7 @@ async function read(
     if (event.kind === 'timeline-end' || event.kind === 'ended') return event;
     onServerEnd(event.serverEnd);
     intake.heardServerEnd(event.serverEnd);
-    if (event.kind === 'wal') await intake.append(event.lsn, event.data);
+    if (event.kind === 'wal') await orAbort(intake.append(event.lsn, event.data), signal);
     else if (event.replyWanted) {
       // One that is shutting down waits until we have everything.
       intake.hurry();
