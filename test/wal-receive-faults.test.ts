@@ -60,7 +60,7 @@ describe('wal-receive', () => {
   it('holds its connection while the store is away for longer than the server would wait', async () => {
     await using store = await openModelStore();
     await using server = await startPostgres({
-      version: 16,
+      version: 17,
       walSegmentMb: 1,
       settings: { wal_sender_timeout: '1s' },
     });
@@ -119,7 +119,7 @@ describe('wal-receive', () => {
   it('runs beside archive_command, and neither gets in the way of the other', async () => {
     await using store = await openTestStore('directory');
     const root = store.env['WALG_FILE_PREFIX'] ?? '';
-    await using server = await startArchivingServer(store, { version: 15, walSegmentMb: 1 });
+    await using server = await startArchivingServer(store, { version: 14, walSegmentMb: 1 });
     await using receiver = await startReceiver(server, store, {
       env: { TSBK_RECEIVE_FLUSH: '20ms' },
     });
@@ -145,7 +145,7 @@ describe('wal-receive', () => {
 
   it('takes a slot that is not there for an error until it is told to make it', async () => {
     await using store = await openTestStore('directory');
-    await using server = await startPostgres({ version: 18 });
+    await using server = await startPostgres({ version: 17, walSegmentMb: 1 });
     await using receiver = await startReceiver(server, store, { args: [] });
     const run = await eventually('it ends', async () => receiver.stop('SIGCONT'));
     assert.equal(run.code, 1);

@@ -27,6 +27,8 @@ export interface Receiver extends AsyncDisposable {
   flushed(lsn: Lsn): Promise<void>;
   /** Resolves when it has said something. */
   said(text: string | RegExp): Promise<void>;
+  /** Resolves when it has ended. */
+  readonly ended: Promise<TsbkRun>;
   /** Sends a signal and waits for the end; SIGTERM if absent. */
   stop(signal?: NodeJS.Signals): Promise<TsbkRun>;
 }
@@ -66,6 +68,7 @@ export async function startReceiver(
   };
   return {
     pid,
+    ended: run,
     stderr: () => stderr,
     status,
     said: async (text) => {
