@@ -17,7 +17,7 @@ import { openDirectory } from './support/walg-cases.ts';
 const SPEED = 20;
 
 const clock = {
-  now: realClock.now,
+  now: () => realClock.now(),
   monotonicMs: () => realClock.monotonicMs() * SPEED,
   sleep: (ms: number, options: { readonly signal: AbortSignal }) =>
     realClock.sleep(ms / SPEED, options),
