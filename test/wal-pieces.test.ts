@@ -114,6 +114,19 @@ describe('pieces of a segment', () => {
     assert.equal(prefix?.bytes, 10_000);
   });
 
+  test('are compressed and encrypted like everything else', async () => {
+    await using other = await tempDirectory();
+    const secret = await openDirectory(other.path, { WALG_LIBSODIUM_KEY: 'ab'.repeat(32) });
+    const segment = freshSegment();
+    const data = Buffer.alloc(100_000, 'a secret that must not be seen ');
+    const piece = { segment, run: runOf(1), from: 0, to: data.length, segmentBytes: MIB, systemId };
+    const { key } = await writePiece(secret, { ...piece, data }, { signal });
+    const stored = readFileSync(join(other.path, key));
+    assert.ok(stored.length < 20_000 && !stored.includes('a secret'));
+    const prefix = await openPieces(secret, segment, { signal });
+    assert.equal(prefix?.bytes, data.length);
+  });
+
   test('are found by their segments, and gone when they were removed', async () => {
     const segment = freshSegment();
     await store(segmentContent(segment), segment, { run: runOf(1), from: 0, to: 9000 });

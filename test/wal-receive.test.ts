@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseLsn, type Lsn } from '@tsbk/core/kernel/lsn';
-import { siteOf } from './support/backup-site.ts';
+import { formatLsn, parseLsn, toLsn, type Lsn } from '@tsbk/core/kernel/lsn';
+import { siteOf, type BackupSite } from './support/backup-site.ts';
 import { eventually } from './support/eventually.ts';
 import { lastOfLedger, startLedger } from './support/ledger.ts';
-import { startPostgres, type Server } from './support/postgres.ts';
+import { scratchPathForServerUser, startPostgres, type Server } from './support/postgres.ts';
 import { startReceiver } from './support/receiver.ts';
 import { openTestStore } from './support/store.ts';
 import { serverFolder } from './support/wal-commands.ts';
@@ -23,6 +23,20 @@ async function lsnOf(server: Server): Promise<Lsn> {
   const lsn = parseLsn(row?.lsn ?? '');
   assert.ok(lsn !== undefined);
   return lsn;
+}
+
+interface Plan {
+  readonly problems: readonly unknown[];
+  readonly wal: { readonly openBytes: string | null };
+}
+
+/** What a restore to an LSN would do. */
+async function planFor(site: BackupSite, lsn: Lsn): Promise<Plan> {
+  const target = ['--target-lsn', formatLsn(lsn)];
+  const directory = scratchPathForServerUser('planned');
+  const run = await site.tsbk(['backup-fetch', directory, 'LATEST', '--plan', '--json', ...target]);
+  assert.equal(run.code, 0, run.stderr);
+  return JSON.parse(run.stdout) as Plan;
 }
 
 describe('wal-receive', () => {
@@ -48,6 +62,9 @@ describe('wal-receive', () => {
     await receiver.stop('SIGKILL');
     await ledger.stop();
     assert.ok(flushed !== undefined);
+    const plan = await planFor(site, toLsn(flushed - 1000n));
+    assert.deepEqual(plan.problems, []);
+    assert.ok(Number(plan.wal.openBytes) > 0);
     await using restored = await site.restore();
     const last = await lastOfLedger(restored.server);
     assert.ok(last >= ledger.lastBefore(flushed), receiver.stderr());
