@@ -3,6 +3,7 @@ import { EXIT, exitCodeOf } from '@tsbk/core/kernel/exit';
 import { TsbkError } from '@tsbk/core/kernel/errors';
 import { pushWal } from '@tsbk/core/archive/push';
 import { systemIdOfDataDirectory } from '@tsbk/core/cluster/system-id';
+import { pushByDaemon } from '@tsbk/core/engine/ask-daemon';
 import { GRACE_MS } from '@tsbk/core/engine/command-process';
 import { describeError } from '@tsbk/core/engine/describe-error';
 import { withGrace } from '@tsbk/core/engine/grace';
@@ -33,8 +34,7 @@ export async function runArchivePush(run: PushRun): Promise<number> {
   ).unref();
   const signal = AbortSignal.any([run.signal, deadline.signal]);
   try {
-    await withGrace(push(run, signal), signal, GRACE_MS);
-    return EXIT.ok;
+    return await withGrace(push(run, signal), signal, GRACE_MS);
   } catch (error) {
     for (const line of describeError(error)) run.log(line);
     return exitCodeOf(error);
@@ -43,9 +43,14 @@ export async function runArchivePush(run: PushRun): Promise<number> {
   }
 }
 
-async function push(run: PushRun, signal: AbortSignal): Promise<void> {
+async function push(run: PushRun, signal: AbortSignal): Promise<number> {
   const { settings, log } = run;
   const path = onePath(run.paths);
+  const told = await pushByDaemon(path, { config: settings.config, signal });
+  if (told !== undefined) {
+    for (const line of told.lines) log(line);
+    return told.exitCode;
+  }
   await using repository = await openRepository(settings, {
     signal,
     retryBudgetMs: settings.config.pushTimeoutMs,
@@ -56,6 +61,7 @@ async function push(run: PushRun, signal: AbortSignal): Promise<void> {
   const serverSystemId = await systemIdOfDataDirectory(join(dirname(path), '..'));
   const { name, outcome } = await pushWal(repository, { path, serverSystemId }, { signal });
   if (outcome === 'already-there') log(`${name} was archived before, with the same content`);
+  return EXIT.ok;
 }
 
 function onePath(paths: readonly string[]): string {

@@ -18,6 +18,7 @@ export const COMMAND_NAMES = [
   'wal-receive',
   'wal-show',
   'wal-verify',
+  'daemon',
   'st ls',
   'st get',
   'st cat',
@@ -100,6 +101,10 @@ export interface CommandContext {
   /** Whether standard output is a terminal, and how wide. */
   readonly isTerminal: boolean;
   readonly clock: Clock;
+  /** Reads the settings once more, as they are now. Throws what is wrong with them. */
+  readonly reloadSettings: () => Promise<LoadedSettings>;
+  /** From now on SIGHUP does this instead of stopping the run. */
+  readonly onHangup: (listener: () => void) => void;
   /** The current directory. */
   readonly cwd: string;
 }

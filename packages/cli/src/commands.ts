@@ -9,6 +9,7 @@ import { backupPush } from './commands/backup-push.ts';
 import { backupShow } from './commands/backup-show.ts';
 import { check } from './commands/check.ts';
 import { config } from './commands/config.ts';
+import { daemon } from './commands/daemon.ts';
 import { help } from './commands/help.ts';
 import { ST_COMMANDS } from './commands/st.ts';
 import { version } from './commands/version.ts';
@@ -27,6 +28,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   walReceive,
   walShow,
   walVerify,
+  daemon,
   ...ST_COMMANDS,
   check,
   config,

@@ -44,6 +44,7 @@ const exitCode = await runCli({
   clock: systemClock,
   signal: stop.signal,
   stoppedBy: stop.stoppedBy,
+  divert: stop.divert,
   setNiceness,
 });
 ended = true;

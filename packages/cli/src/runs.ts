@@ -11,6 +11,7 @@ export const RUNS: Readonly<Record<CommandName, () => Promise<Run>>> = {
   'wal-receive': async () => (await import('./run/wal-receive.ts')).runWalReceive,
   'wal-show': async () => (await import('./run/wal-show.ts')).runWalShow,
   'wal-verify': async () => (await import('./run/wal-verify.ts')).runWalVerify,
+  daemon: async () => (await import('./run/daemon.ts')).runDaemon,
   'st ls': async () => (await import('./run/st/st-ls.ts')).runStLs,
   'st get': async () => (await import('./run/st/st-get.ts')).runStGet,
   'st cat': async () => (await import('./run/st/st-get.ts')).runStCat,

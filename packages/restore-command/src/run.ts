@@ -2,9 +2,10 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXIT } from '@tsbk/core/kernel/exit';
 import { TsbkError } from '@tsbk/core/kernel/errors';
-import { getWal, type GetOutcome } from '@tsbk/core/archive/get';
+import { getWal } from '@tsbk/core/archive/get';
 import { systemIdOfDataDirectory } from '@tsbk/core/cluster/system-id';
 import { systemClock } from '@tsbk/core/engine/clock';
+import { getByDaemon } from '@tsbk/core/engine/ask-daemon';
 import { GRACE_MS } from '@tsbk/core/engine/command-process';
 import { describeError } from '@tsbk/core/engine/describe-error';
 import { withGrace } from '@tsbk/core/engine/grace';
@@ -49,8 +50,7 @@ export function cannotKnowExit(dataDir: string): number {
  */
 export async function runArchiveGet(run: GetRun): Promise<number> {
   try {
-    const outcome = await withGrace(get(run), run.signal, GRACE_MS);
-    return outcome === 'fetched' ? EXIT.ok : PROVEN_ABSENT;
+    return await withGrace(get(run), run.signal, GRACE_MS);
   } catch (error) {
     for (const line of describeError(error)) run.log(line);
     return cannotKnowExit(run.dataDir);
@@ -63,11 +63,18 @@ export async function runArchiveGet(run: GetRun): Promise<number> {
  */
 const STANDBY_PATIENCE_MS = 2000;
 
-async function get({ positionals, settings, dataDir, log, signal }: GetRun): Promise<GetOutcome> {
+async function get({ positionals, settings, dataDir, log, signal }: GetRun): Promise<number> {
   const [name, destination] = positionals;
   if (name === undefined || destination === undefined || positionals.length !== 2) {
     const given = `a name and a destination are needed, not ${positionals.length} arguments`;
     throw new TsbkError('usage', given, { hint: "restore_command = 'tsbk-archive-get %f %p'" });
+  }
+  const { config } = settings;
+  const told = await getByDaemon({ name, destination }, { config, signal });
+  if (told?.exitCode === EXIT.ok || told?.exitCode === PROVEN_ABSENT) return told.exitCode;
+  if (told !== undefined) {
+    for (const line of told.lines) log(line);
+    return cannotKnowExit(dataDir);
   }
   await using repository = await openRepository(settings, {
     signal,
@@ -75,7 +82,7 @@ async function get({ positionals, settings, dataDir, log, signal }: GetRun): Pro
     retryBudgetMs: 0,
     report: () => {},
   });
-  const { getPatienceMs } = settings.config;
+  const { getPatienceMs } = config;
   const request = {
     name,
     destination,
@@ -89,7 +96,8 @@ async function get({ positionals, settings, dataDir, log, signal }: GetRun): Pro
     if (event.kind === 'info') log(event.text);
     if (event.kind === 'warning') log(`warning: ${event.text} [${event.code}]`);
   };
-  return await getWal(repository, request, { signal, clock: systemClock, report });
+  const outcome = await getWal(repository, request, { signal, clock: systemClock, report });
+  return outcome === 'fetched' ? EXIT.ok : PROVEN_ABSENT;
 }
 
 function isStandby(dataDir: string): boolean {

@@ -21,6 +21,7 @@ async function run(args: readonly string[], env: Readonly<Record<string, string>
     cwd: '/',
     clock: systemClock,
     signal: new AbortController().signal,
+    divert: () => {},
     stoppedBy: () => undefined,
     setNiceness: () => undefined,
   });

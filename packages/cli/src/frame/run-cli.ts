@@ -26,6 +26,8 @@ export interface Surroundings {
   readonly signal: AbortSignal;
   /** The signal of the system that asked to stop, if one did. */
   readonly stoppedBy: () => NodeJS.Signals | undefined;
+  /** From now on a signal does something else than stopping the run. */
+  readonly divert: (name: NodeJS.Signals, listener: () => void) => void;
   /** Sets the CPU priority of the process; gives what kept it from that, if anything did. */
   readonly setNiceness: (niceness: number) => string | undefined;
 }
@@ -175,6 +177,8 @@ function contextOf(parts: {
     errOut: lines(around.stderr, reporter),
     isTerminal: around.stdout.isTTY === true,
     clock: around.clock,
+    reloadSettings: async () => (await settingsFor(found.command, argv, around)).settings,
+    onHangup: (listener) => around.divert('SIGHUP', listener),
     cwd: around.cwd,
   };
 }

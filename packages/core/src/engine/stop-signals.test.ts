@@ -37,6 +37,19 @@ describe('stopSignals', () => {
     assert.deepEqual([...ignoredSignals('8'), ...ignoredSignals(undefined)], []);
   });
 
+  it('one that is diverted does something else, also where it was ignored, and asks for no stop', () => {
+    const { emitter, stop, again, passMs } = stage(ignoredSignals('1'));
+    let calls = 0;
+    stop.divert('SIGHUP', () => (calls += 1));
+    emitter.emit('SIGHUP');
+    passMs(5000);
+    emitter.emit('SIGHUP');
+    assert.equal(calls, 2);
+    assert.ok(!stop.signal.aborted);
+    emitter.emit('SIGTERM');
+    assert.deepEqual([stop.stoppedBy(), again], ['SIGTERM', []]);
+  });
+
   it('the same request arriving twice, by group and by launcher, is one', () => {
     const { emitter, again, passMs } = stage();
     emitter.emit('SIGINT');

@@ -11,6 +11,8 @@ export interface StopSignals {
   readonly signal: AbortSignal;
   /** The first signal, once there was one. */
   readonly stoppedBy: () => NodeJS.Signals | undefined;
+  /** From now on this signal calls `listener` and asks for nothing else, ignored or not. */
+  readonly divert: (name: NodeJS.Signals, listener: () => void) => void;
   readonly dispose: () => void;
 }
 
@@ -51,8 +53,11 @@ export function stopSignals(
   const controller = new AbortController();
   let firstMs: number | undefined;
   let first: NodeJS.Signals | undefined;
+  const diverted = new Map<NodeJS.Signals, () => void>();
   const listeners = STOP_SIGNALS.map((name) => {
     const listener = (): void => {
+      const other = diverted.get(name);
+      if (other !== undefined) return other();
       if (ignored.includes(name)) return;
       firstMs ??= nowMs();
       first ??= name;
@@ -65,6 +70,7 @@ export function stopSignals(
   return {
     signal: controller.signal,
     stoppedBy: () => first,
+    divert: (name, listener) => void diverted.set(name, listener),
     dispose: () => {
       for (const { name, listener } of listeners) emitter.removeListener(name, listener);
     },

@@ -1,3 +1,4 @@
+import { DAEMON_ERROR_CODES } from './daemon-error-codes.ts';
 import type { ErrorCodeEntry } from './error-code-entry.ts';
 import { REPLICATION_ERROR_CODES } from './replication-error-codes.ts';
 
@@ -283,6 +284,7 @@ export const ERROR_CODES = {
     retry: false,
     doc: 'The directory in which the commands of a server keep what they know between runs cannot be made, or is not safe from other users.',
   },
+  ...DAEMON_ERROR_CODES,
   interrupted: {
     exit: 'temporary',
     retry: false,

@@ -7,22 +7,29 @@ export const ARCHIVE_SETTINGS = {
   stateDirectory: setting({
     env: ['TSBK_STATE_DIRECTORY'],
     kind: absolutePath,
-    commands: ['archive-push', 'archive-get', 'wal-receive'],
+    commands: ['archive-push', 'archive-get', 'wal-receive', 'daemon'],
     defaultText: '`pg_stat_tmp/tsbk` in the data directory',
     doc: 'Where the commands of one server keep what they know between runs. Losing it costs time, never data.',
+  }),
+  daemonSocket: setting({
+    env: ['TSBK_DAEMON_SOCKET'],
+    kind: absolutePath,
+    commands: ['archive-push', 'archive-get', 'daemon'],
+    defaultText: '`daemon.sock` in the state directory',
+    doc: 'Unix socket of `tsbk daemon`. The commands work alone where nobody answers there.',
   }),
   pushTimeoutMs: setting({
     env: ['TSBK_PUSH_TIMEOUT'],
     kind: duration(1000),
     default: 60_000,
-    commands: ['archive-push'],
+    commands: ['archive-push', 'daemon'],
     doc: 'How long one archive-push tries. Then it fails, and PostgreSQL starts it again by itself.',
   }),
   getPatienceMs: setting({
     env: ['TSBK_GET_PATIENCE'],
     kind: duration(0),
     default: 60_000,
-    commands: ['archive-get'],
+    commands: ['archive-get', 'daemon'],
     doc: 'How long archive-get waits out a store that fails or says nothing before it stops recovery. With `0` it asks once; a store may be silent for 5 s in any case.',
   }),
   getOpenSegment: setting({
@@ -43,7 +50,7 @@ export const ARCHIVE_SETTINGS = {
     env: ['TSBK_PREVENT_WAL_OVERWRITE', 'WALG_PREVENT_WAL_OVERWRITE'],
     kind: boolean,
     default: true,
-    commands: ['archive-push'],
+    commands: ['archive-push', 'daemon'],
     doc: 'Always on: WAL in the archive is never replaced by other content. `false` is not obeyed.',
   }),
   integrityMaxDelayedWals: setting({

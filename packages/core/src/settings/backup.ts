@@ -11,14 +11,14 @@ export const BACKUP_SETTINGS = {
     env: ['TSBK_COMPRESSION_METHOD', 'WALG_COMPRESSION_METHOD'],
     kind: compressionMethod,
     default: 'lz4',
-    commands: ['backup-push', 'archive-push', 'wal-receive', 'wal-verify', 'check', 'st'],
+    commands: ['backup-push', 'archive-push', 'wal-receive', 'daemon', 'wal-verify', 'check', 'st'],
     doc: 'Compression of new objects. What is there is read whatever its format.',
   }),
   zstdLevel: setting({
     env: ['TSBK_ZSTD_LEVEL', 'WALG_ZSTD_LEVEL'],
     kind: zstdLevel,
     default: 3,
-    commands: ['backup-push', 'archive-push', 'wal-receive', 'wal-verify', 'check', 'st'],
+    commands: ['backup-push', 'archive-push', 'wal-receive', 'daemon', 'wal-verify', 'check', 'st'],
     doc: 'Effort of `zstd`: higher is smaller and slower.',
   }),
   lanes: setting({

@@ -7,6 +7,7 @@ const writers = [
   'backup-push',
   'archive-push',
   'wal-receive',
+  'daemon',
   'wal-verify',
   'check',
   'st',

@@ -12,6 +12,7 @@ export const CONFIGURED_COMMANDS = [
   'wal-receive',
   'wal-show',
   'wal-verify',
+  'daemon',
   'check',
   'st',
 ] as const;

@@ -26,7 +26,7 @@ export const STORAGE_SETTINGS = {
     env: ['TSBK_UPLOAD_CONCURRENCY', 'WALG_UPLOAD_CONCURRENCY'],
     kind: integer(1, 1000),
     default: 16,
-    commands: ['backup-push', 'archive-push', 'wal-receive', 'wal-verify', 'check', 'st'],
+    commands: ['backup-push', 'archive-push', 'wal-receive', 'daemon', 'wal-verify', 'check', 'st'],
     doc: 'Upload requests under way at the same time, over all lanes together.',
   }),
   downloadConcurrency: setting({

@@ -1,0 +1,121 @@
+import { join } from 'node:path';
+import { PROVEN_ABSENT } from '@tsbk/restore-command/run';
+import { directoryMark } from '@tsbk/core/engine/daemon-place';
+import { done, failure, refusal, type Answer } from './answer.ts';
+import type { Sites } from './site.ts';
+import type { WalService } from './wal-service.ts';
+
+/** Completes a target to what the parser of URLs takes. */
+const BASE = 'http://tsbk';
+
+export interface WalRequest {
+  readonly method: string;
+  /** Path and query as they came. */
+  readonly target: string;
+  /** Of the headers by which a command says whose daemon it wants; `undefined` from others. */
+  readonly place: string | undefined;
+  readonly directory: string | undefined;
+  /** Aborts when the client goes away. */
+  readonly signal: AbortSignal;
+}
+
+export interface Pages {
+  health(): Answer;
+  metrics(): Promise<string>;
+}
+
+interface RouteOptions {
+  readonly dataDir: string;
+  readonly sites: Sites;
+  readonly service: WalService;
+  /** Hears of failures. */
+  readonly failed: (what: string, error: unknown) => void;
+}
+
+/**
+ * `archive-push` and `archive-get` over HTTP. The names that WAL-G has for them are understood as well,
+ * and the file's name may be part of the path: `/wal-push/%f`.
+ */
+export async function answerWal(request: WalRequest, options: RouteOptions): Promise<Answer> {
+  const asked = parseTarget(request.target);
+  if (asked.kind === 'wrong') return refusal(400, asked.problem);
+  if (request.method !== 'POST' && request.method !== 'PUT') {
+    return refusal(405, `${request.method} does nothing here, POST does`);
+  }
+  const other = await isForAnother(request, options);
+  if (other !== undefined) return other;
+  if (asked.kind === 'push') return await push(asked.path, request, options);
+  return await get(asked, request, options);
+}
+
+type Asked =
+  | { readonly kind: 'push'; readonly path: string }
+  | { readonly kind: 'get'; readonly name: string; readonly path: string }
+  | { readonly kind: 'wrong'; readonly problem: string };
+
+function parseTarget(target: string): Asked {
+  if (!URL.canParse(target, BASE)) return { kind: 'wrong', problem: 'the request has no path' };
+  const { pathname, searchParams } = new URL(target, BASE);
+  const [, command = '', last] = pathname.split('/');
+  const path = searchParams.get('path');
+  switch (command) {
+    case 'archive-push':
+    case 'wal-push': {
+      const file = path ?? last;
+      if (file === undefined) return { kind: 'wrong', problem: `${command} wants ?path=%p` };
+      return { kind: 'push', path: file };
+    }
+    case 'archive-get':
+    case 'wal-fetch': {
+      const name = searchParams.get('name') ?? last;
+      if (name !== undefined && path !== null) return { kind: 'get', name, path };
+      return { kind: 'wrong', problem: `${command} wants ?name=%f&path=%p` };
+    }
+    default:
+      return { kind: 'wrong', problem: `the daemon does not do ${JSON.stringify(pathname)}` };
+  }
+}
+
+/** A command that means another archive, or another server's WAL, does its work itself. */
+async function isForAnother(
+  { place, directory }: WalRequest,
+  { dataDir, sites }: RouteOptions,
+): Promise<Answer | undefined> {
+  if (place !== undefined && place !== sites.current.place) {
+    return refusal(421, `this daemon is for ${sites.current.forPush.store.url}, or has other keys`);
+  }
+  if (directory !== undefined && directory !== (await directoryMark(join(dataDir, 'pg_wal')))) {
+    return refusal(421, `this daemon is for the server in ${dataDir}`);
+  }
+  return undefined;
+}
+
+async function push(
+  file: string,
+  { signal }: WalRequest,
+  { service, failed }: RouteOptions,
+): Promise<Answer> {
+  try {
+    const { name, outcome } = await service.push(file, signal);
+    if (outcome === 'stored') return done();
+    return done([`${name} was archived before, with the same content`]);
+  } catch (error) {
+    failed(`archive-push ${JSON.stringify(file)}`, error);
+    return failure(error);
+  }
+}
+
+async function get(
+  { name, path }: { readonly name: string; readonly path: string },
+  { signal }: WalRequest,
+  { service, failed }: RouteOptions,
+): Promise<Answer> {
+  try {
+    const outcome = await service.get(name, path, signal);
+    if (outcome === 'fetched') return done();
+    return { status: 404, exitCode: PROVEN_ABSENT, lines: [`${name} is not in the archive`] };
+  } catch (error) {
+    failed(`archive-get ${JSON.stringify(name)}`, error);
+    return failure(error);
+  }
+}

@@ -1,0 +1,87 @@
+import { openRepository, type OpenedRepository } from '@tsbk/core/engine/open-repository';
+import { placeOf } from '@tsbk/core/engine/daemon-place';
+import type { Report } from '@tsbk/core/ports/report';
+import type { LoadedSettings } from '@tsbk/core/settings/load';
+
+/** The archive as one version of the settings describes it, opened. */
+export interface Site {
+  readonly settings: LoadedSettings;
+  /** For comparing with what a command means: `placeOf` of the settings. */
+  readonly place: string;
+  /** Tries again and again, for `TSBK_PUSH_TIMEOUT`. */
+  readonly forPush: OpenedRepository;
+  /** Tries once: whoever fetches has a patience of its own. */
+  readonly forGet: OpenedRepository;
+}
+
+interface Opened extends Site {
+  users: number;
+  retired: boolean;
+}
+
+interface SiteOptions {
+  readonly signal: AbortSignal;
+  readonly report: Report;
+}
+
+/**
+ * Holds the archive open from request to request. New settings open it anew, for requests that come
+ * then; those under way end with what they began with, and the last of them closes it.
+ */
+export class Sites implements AsyncDisposable {
+  #current: Opened;
+
+  private constructor(current: Opened) {
+    this.#current = current;
+  }
+
+  /** Connects to nothing. Throws what `openRepository` throws. */
+  static async open(settings: LoadedSettings, options: SiteOptions): Promise<Sites> {
+    return new Sites(await openSite(settings, options));
+  }
+
+  get current(): Site {
+    return this.#current;
+  }
+
+  /** Runs `work` with the archive as it is set now. */
+  async use<T>(work: (site: Site) => Promise<T>): Promise<T> {
+    const site = this.#current;
+    site.users += 1;
+    try {
+      return await work(site);
+    } finally {
+      site.users -= 1;
+      await closeIfDone(site);
+    }
+  }
+
+  /** Takes other settings. Where they cannot be used nothing changes, and this throws. */
+  async replace(settings: LoadedSettings, options: SiteOptions): Promise<void> {
+    const next = await openSite(settings, options);
+    const last = this.#current;
+    this.#current = next;
+    last.retired = true;
+    await closeIfDone(last);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#current.retired = true;
+    await closeIfDone(this.#current);
+  }
+}
+
+async function openSite(settings: LoadedSettings, options: SiteOptions): Promise<Opened> {
+  const { pushTimeoutMs } = settings.config;
+  const forPush = await openRepository(settings, { ...options, retryBudgetMs: pushTimeoutMs });
+  const { cipherMaterial } = forPush;
+  const forGet = await openRepository(settings, { ...options, retryBudgetMs: 0, cipherMaterial });
+  const place = placeOf(settings.config);
+  return { settings, place, forPush, forGet, users: 0, retired: false };
+}
+
+async function closeIfDone(site: Opened): Promise<void> {
+  if (!site.retired || site.users > 0) return;
+  await site.forPush[Symbol.asyncDispose]();
+  await site.forGet[Symbol.asyncDispose]();
+}

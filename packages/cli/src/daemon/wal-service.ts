@@ -1,0 +1,171 @@
+import { existsSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { getWal, type GetOutcome } from '@tsbk/core/archive/get';
+import { pushWal, type PushResult } from '@tsbk/core/archive/push';
+import { systemIdOfDataDirectory } from '@tsbk/core/cluster/system-id';
+import { readWalMark } from '@tsbk/core/cluster/wal-mark';
+import { GRACE_MS } from '@tsbk/core/engine/command-process';
+import { withGrace } from '@tsbk/core/engine/grace';
+import { TsbkError } from '@tsbk/core/kernel/errors';
+import type { Clock } from '@tsbk/core/ports/clock';
+import type { Report } from '@tsbk/core/ports/report';
+import type { Metrics } from './metrics.ts';
+import { SharedRuns } from './shared-runs.ts';
+import type { Site, Sites } from './site.ts';
+import { walPath } from './wal-paths.ts';
+
+/** PostgreSQL offers one file at a time; a standby with archive_mode=always and a heal come on top. */
+const PUSHES_AT_ONCE = 4;
+const GETS_AT_ONCE = 8;
+/** Beyond that, requests are refused. */
+const RUNS_MAX = 64;
+/** See `restore-command`: a standby asks again by itself and must not be kept waiting. */
+const STANDBY_PATIENCE_MS = 2000;
+/** For a file that comes slowly, and does come. */
+const GET_EXTRA_MS = 600_000;
+
+interface ServiceOptions {
+  /** Absolute. */
+  readonly dataDir: string;
+  readonly sites: Sites;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly report: Report;
+}
+
+/**
+ * What the daemon does, however it is asked: the use-cases of the commands, in the server's data
+ * directory, shared, bounded and counted.
+ */
+export class WalService {
+  readonly #options: ServiceOptions;
+  readonly #pushes = new SharedRuns<PushResult>({ width: PUSHES_AT_ONCE, most: RUNS_MAX });
+  readonly #gets = new SharedRuns<GetOutcome>({ width: GETS_AT_ONCE, most: RUNS_MAX });
+  #stopping = false;
+  #idle: (() => void) | undefined;
+
+  constructor(options: ServiceOptions) {
+    this.#options = options;
+  }
+
+  get isStopping(): boolean {
+    return this.#stopping;
+  }
+
+  /** How many files are being worked at, by those who ask. */
+  get underWay(): { readonly pushes: number; readonly gets: number } {
+    return { pushes: this.#pushes.size, gets: this.#gets.size };
+  }
+
+  /** Archives a file of `pg_wal`. Resolves when it is durable; throws what `pushWal` throws. */
+  async push(given: string, signal: AbortSignal): Promise<PushResult> {
+    this.#mustRun();
+    const { dataDir, sites, metrics, clock } = this.#options;
+    const path = await walPath(dataDir, given);
+    const work = (stop: AbortSignal): Promise<PushResult> =>
+      sites.use(async ({ settings, forPush }) => {
+        const begun = clock.monotonicMs();
+        try {
+          const { pushTimeoutMs } = settings.config;
+          const bytes = (await stat(path).catch(() => undefined))?.size ?? 0;
+          const result = await within(pushTimeoutMs, stop, async (limit) => {
+            const serverSystemId = await systemIdOfDataDirectory(dataDir);
+            return await pushWal(forPush, { path, serverSystemId }, { signal: limit });
+          });
+          metrics.pushed(result.outcome, { bytes, ms: clock.monotonicMs() - begun });
+          return result;
+        } catch (error) {
+          metrics.pushFailed(error);
+          throw error;
+        }
+      });
+    return await this.#counted(this.#pushes.join(path, signal, work));
+  }
+
+  /** Fetches a file to a place in `pg_wal`; throws what `getWal` throws. */
+  async get(name: string, given: string, signal: AbortSignal): Promise<GetOutcome> {
+    this.#mustRun();
+    const { dataDir, sites, metrics, clock } = this.#options;
+    const destination = await walPath(dataDir, given);
+    const work = (stop: AbortSignal): Promise<GetOutcome> =>
+      sites.use(async (site) => {
+        const begun = clock.monotonicMs();
+        try {
+          const outcome = await this.#fetch(site, { name, destination }, stop);
+          metrics.got(outcome, clock.monotonicMs() - begun);
+          return outcome;
+        } catch (error) {
+          metrics.getFailed();
+          throw error;
+        }
+      });
+    const key = `${name} ${basename(destination)}`;
+    return await this.#counted(this.#gets.join(key, signal, work));
+  }
+
+  async #fetch(
+    { settings, forGet }: Site,
+    asked: { readonly name: string; readonly destination: string },
+    signal: AbortSignal,
+  ): Promise<GetOutcome> {
+    const { dataDir, clock, report } = this.#options;
+    const { getPatienceMs } = settings.config;
+    const isStandby = existsSync(join(dataDir, 'standby.signal'));
+    const request = {
+      ...asked,
+      patienceMs: isStandby ? Math.min(getPatienceMs, STANDBY_PATIENCE_MS) : getPatienceMs,
+      mustExist: await readWalMark(dataDir),
+      systemId: await systemIdOfDataDirectory(dataDir),
+    };
+    return await within(getPatienceMs + GET_EXTRA_MS, signal, (limit) =>
+      getWal(forGet, request, { signal: limit, clock, report }),
+    );
+  }
+
+  /** Takes nothing new from now on, and resolves when nothing is under way. */
+  async drained(): Promise<void> {
+    this.#stopping = true;
+    const { pushes, gets } = this.underWay;
+    if (pushes + gets === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#idle = resolve;
+    });
+  }
+
+  #mustRun(): void {
+    if (!this.#stopping) return;
+    throw new TsbkError('daemon-busy', 'the daemon is stopping', { hint: 'Ask again.' });
+  }
+
+  async #counted<T>(run: Promise<T>): Promise<T> {
+    try {
+      return await run;
+    } finally {
+      const { pushes, gets } = this.underWay;
+      if (pushes + gets === 0) this.#idle?.();
+    }
+  }
+}
+
+/** Runs `work` for so long, and as much longer as it may clean up. */
+async function within<T>(
+  limitMs: number,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const deadline = new AbortController();
+  const timer = setTimeout(() => deadline.abort(timeUp(limitMs)), limitMs);
+  const either = AbortSignal.any([signal, deadline.signal]);
+  try {
+    return await withGrace(work(either), either, GRACE_MS);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function timeUp(limitMs: number): TsbkError {
+  return new TsbkError('store-timeout', `not done within ${limitMs / 1000} s`, {
+    hint: 'PostgreSQL will try again. TSBK_PUSH_TIMEOUT sets the limit for archiving.',
+  });
+}

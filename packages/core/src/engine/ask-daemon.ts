@@ -1,0 +1,82 @@
+import { existsSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
+import { temporaryFor } from '../archive/temporary-file.ts';
+import { EXIT } from '../kernel/exit.ts';
+import { TsbkError } from '../kernel/errors.ts';
+import type { Config } from '../settings/table.ts';
+import type { DaemonAnswer } from './daemon-exchange.ts';
+import { directoryMark, placeOf } from './daemon-place.ts';
+import { daemonSocketOf, isTrustedSocket, shortPath } from './daemon-socket.ts';
+import { DIRECTORY_HEADER, PLACE_HEADER } from './daemon-words.ts';
+
+interface AskOptions {
+  readonly config: Config;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Has the server's daemon archive a WAL file, if there is one for this archive and this data directory.
+ * Its answer is final, exit code and message; `undefined` means that the command must work alone.
+ * Throws the signal's reason.
+ */
+export async function pushByDaemon(
+  path: string,
+  options: AskOptions,
+): Promise<DaemonAnswer | undefined> {
+  const walDir = dirname(resolve(path));
+  const query = new URLSearchParams({ path: basename(path) });
+  return await ask(`/archive-push?${query.toString()}`, walDir, options);
+}
+
+/**
+ * The same for fetching a WAL file to `destination`. The daemon writes to a name of this process's own:
+ * what RECOVERYXLOG is, one that comes too late must not decide.
+ */
+export async function getByDaemon(
+  { name, destination }: { readonly name: string; readonly destination: string },
+  options: AskOptions,
+): Promise<DaemonAnswer | undefined> {
+  const walDir = dirname(resolve(destination));
+  const temporary = temporaryFor(destination);
+  const query = new URLSearchParams({ name, path: basename(temporary) });
+  try {
+    const answer = await ask(`/archive-get?${query.toString()}`, walDir, options);
+    if (answer?.exitCode !== EXIT.ok) return answer;
+    if (!existsSync(temporary)) return undefined;
+    options.signal.throwIfAborted();
+    await rename(temporary, destination);
+    return answer;
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+async function ask(
+  target: string,
+  walDir: string,
+  { config, signal }: AskOptions,
+): Promise<DaemonAnswer | undefined> {
+  const socket = daemonSocketOf(dirname(walDir), config);
+  if (!isTrustedSocket(socket)) return undefined;
+  const directory = await directoryMark(walDir);
+  if (directory === undefined) return undefined;
+  const request = [
+    `POST ${target} HTTP/1.1`,
+    'Host: tsbk',
+    `${PLACE_HEADER}: ${placeOf(config)}`,
+    `${DIRECTORY_HEADER}: ${directory}`,
+    'Content-Length: 0',
+    'Connection: close',
+    '',
+    '',
+  ].join('\r\n');
+  // Where there is no daemon, nothing is loaded for it.
+  const { exchange } = await import('./daemon-exchange.ts');
+  try {
+    return await exchange(shortPath(socket, process.cwd()), request, { signal });
+  } catch (error) {
+    if (signal.aborted || error instanceof TsbkError) throw error;
+    return undefined;
+  }
+}

@@ -1,0 +1,14 @@
+/** Request header: what `placeOf` gives for the command's settings. */
+export const PLACE_HEADER = 'tsbk-place';
+
+/** Request header: what `directoryMark` gives for the directory of the WAL file. */
+export const DIRECTORY_HEADER = 'tsbk-directory';
+
+/**
+ * Response header of a final answer: the exit code that the command would have had. An answer without
+ * it is none: the command works alone.
+ */
+export const EXIT_HEADER = 'tsbk-exit';
+
+/** How often a daemon at work says so (`102 Processing`) to a command that waits. Milliseconds. */
+export const SIGN_OF_LIFE_MS = 1000;
