@@ -111,7 +111,7 @@ describe('The metrics of a daemon', () => {
     assert.equal(before.has('tsbk_receive_lag_bytes'), false);
 
     const missing = [segmentName(7)];
-    const word = { updated: new Date().toISOString(), lagBytes: 4711, missing };
+    const word = { updated: new Date().toISOString(), lagBytes: '4711', missing };
     writeFileSync(join(dataDir, 'pg_stat_tmp/tsbk/receive.json'), JSON.stringify(word));
     giveToServerUser(dataDir);
     await ask(daemon.socket, 'POST', push(ONE));

@@ -3,7 +3,16 @@
  * do, and how it stops. With servers: daemon-server.test.ts.
  */
 import assert from 'node:assert/strict';
-import { chmodSync, lstatSync, mkdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -37,11 +46,10 @@ const push = (path: string): string => `/archive-push?path=${encodeURIComponent(
 const get = (name: string, path = 'pg_wal/RECOVERYXLOG'): string =>
   `/archive-get?name=${name}&path=${encodeURIComponent(path)}`;
 
-/** How many files the daemon says that it has archived. */
+/** How many files the daemon says that it has stored. */
 async function pushed(daemon: Daemon): Promise<number> {
   const { text } = await ask(daemon.socket, 'GET', '/metrics');
-  const counts = text.matchAll(/^tsbk_wal_pushed_segments_total\{.*\} (\d+)$/gm);
-  return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
+  return Number(/^tsbk_wal_pushed_segments_total\{outcome="stored"\} (\d+)$/m.exec(text)?.[1]);
 }
 
 /** Archives something else under the name, past the daemon. */
@@ -51,7 +59,7 @@ async function placeOther(name: string, env: Readonly<Record<string, string>>): 
   assert.equal(code, 0, stderr);
 }
 
-describe('tsbk daemon', () => {
+describe('tsbk daemon', { concurrency: true }, () => {
   it('archives and fetches by each way in, and says each time what the command would say', async () => {
     await using store = await openTestStore('directory');
     const root = store.env['WALG_FILE_PREFIX'] ?? '';
@@ -66,6 +74,8 @@ describe('tsbk daemon', () => {
       exit: '0',
       text: '',
     });
+    // Touched, it might be another file now.
+    utimesSync(join(dataDir, 'pg_wal', ONE), 1, 1);
     const again = await ask(socket, 'PUT', `/wal-push/${ONE}`);
     assert.deepEqual([again.status, again.exit], [200, '0']);
     assert.match(again.text, /was archived before, with the same content/);
@@ -76,7 +86,7 @@ describe('tsbk daemon', () => {
     const options = { cwd: dataDir };
     const command = await pushWal(`pg_wal/${FOUR}`, store.env, options);
     assert.deepEqual([command.code, command.stderr], [0, '']);
-    assert.equal(await pushed(daemon), 6, 'the command asked the daemon');
+    assert.equal(await pushed(daemon), 4, 'the command asked the daemon');
     assert.deepEqual(
       filesBelow(join(root, 'wal_005')),
       SEGMENTS.map((name) => `${name}.lz4`),
@@ -174,7 +184,7 @@ describe('tsbk daemon', () => {
   });
 });
 
-describe('The socket of a daemon', () => {
+describe('The socket of a daemon', { concurrency: true }, () => {
   it('may be elsewhere, and is found by its link in the state directory', async () => {
     await using store = await openTestStore('directory');
     const dataDir = fakeDataDir(SEGMENTS);
@@ -229,6 +239,38 @@ describe('The socket of a daemon', () => {
     const { code, stderr } = await refusedDaemon({ ...options, dataDir: nowhere });
     assert.equal(code, 2);
     assert.match(stderr, /is no data directory/);
+  });
+});
+
+describe('A daemon that looks ahead', () => {
+  it('pushes what is ready, answers for that very file from memory, and for no other content', async () => {
+    await using store = await openModelStore();
+    const dataDir = fakeDataDir(SEGMENTS);
+    const wal = join(dataDir, 'pg_wal');
+    for (const name of [THREE, TWO]) writeWalFile(join(wal, 'archive_status'), `${name}.ready`, '');
+    // Whoever restores the time of the last write does not make it the same file.
+    utimesSync(join(wal, TWO), 1000, 1000);
+    await eventually('the files to be old enough', async () =>
+      Date.now() - statSync(join(wal, TWO)).ctimeMs > 1500 ? true : undefined,
+    );
+    await using daemon = await startDaemon({ dataDir, env: store.env });
+    assert.equal((await ask(daemon.socket, 'POST', push(ONE))).status, 200);
+    const keys = [ONE, TWO, THREE].map((name) => `main/wal_005/${name}.lz4`);
+    await eventually('what is ready to be archived', async () =>
+      (await pushed(daemon)) === 3 ? true : undefined,
+    );
+    assert.deepEqual(store.walKeys(), keys, 'and nothing that is not ready');
+    assert.deepEqual(filesBelow(join(wal, 'archive_status')), [`${TWO}.ready`, `${THREE}.ready`]);
+    const asked = store.model.requests.length;
+    for (const name of [TWO, THREE]) {
+      const { code, stderr } = await pushWal(`pg_wal/${name}`, store.env, { cwd: dataDir });
+      assert.deepEqual([code, stderr], [0, '']);
+    }
+    assert.equal(store.model.requests.length, asked, 'the store was not asked');
+    writeWalFile(wal, TWO, segmentContent(TWO, { seed: 'other' }));
+    utimesSync(join(wal, TWO), 1000, 1000);
+    const other = await ask(daemon.socket, 'POST', push(TWO));
+    assert.deepEqual([other.status, other.exit], [409, '65']);
   });
 });
 

@@ -45,7 +45,9 @@ async function serve(
   request.resume();
   if (method === 'GET' || method === 'HEAD') {
     if (url === '/healthz') return answer(response, pages.health());
-    if (url === '/metrics') return send(response, 200, await pages.metrics(), EXPOSITION_TYPE);
+    if (url === '/metrics') {
+      return send(response, 200, await pages.metrics(), { 'Content-Type': EXPOSITION_TYPE });
+    }
   }
   const gone = new AbortController();
   response.once('close', () => {
@@ -82,13 +84,19 @@ function showLife(response: ServerResponse): () => void {
 }
 
 function answer(response: ServerResponse, { status, exitCode, lines }: Answer): void {
-  if (exitCode !== undefined) response.setHeader(EXIT_HEADER, exitCode);
   const text = lines.map((line) => `${line}\n`).join('');
-  send(response, status, text, 'text/plain; charset=utf-8');
+  const exit = exitCode === undefined ? {} : { [EXIT_HEADER]: exitCode };
+  send(response, status, text, { 'Content-Type': 'text/plain; charset=utf-8', ...exit });
 }
 
-function send(response: ServerResponse, status: number, text: string, type: string): void {
+/** Whoever has had an answer, or has gone, gets none. */
+function send(
+  response: ServerResponse,
+  status: number,
+  text: string,
+  headers: Readonly<Record<string, string | number>>,
+): void {
   if (response.headersSent || response.destroyed) return;
-  response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) });
+  response.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(text) });
   response.end(text);
 }

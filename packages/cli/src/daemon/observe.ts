@@ -3,12 +3,8 @@ import { join } from 'node:path';
 import { instantToMs, parseInstant } from '@tsbk/core/kernel/instant';
 import { parseWalFileName } from '@tsbk/core/kernel/wal-file';
 import { parseJson } from '@tsbk/core/format/json';
-import {
-  asObject,
-  optionalField,
-  optionalInteger,
-  optionalString,
-} from '@tsbk/core/format/json-fields';
+import { asObject, optionalField, optionalString } from '@tsbk/core/format/json-fields';
+import type { JsonValue } from '@tsbk/core/format/json-value';
 import type { Clock } from '@tsbk/core/ports/clock';
 import type { Family } from './exposition.ts';
 
@@ -49,13 +45,16 @@ export async function observeReceiver(statusFile: string, clock: Clock): Promise
     const text = await readFile(statusFile, 'utf8');
     if (text.length > STATUS_BYTES_MAX) return [];
     const status = asObject(parseJson(text, { what: statusFile }), statusFile);
-    const lag = optionalInteger(status, 'lagBytes', statusFile);
     const updated = parseInstant(optionalString(status, 'updated', statusFile) ?? '');
     const missing = optionalField(status, 'missing');
     const ageMs =
       updated === undefined ? undefined : instantToMs(clock.now()) - instantToMs(updated);
     return [
-      gauge('tsbk_receive_lag_bytes', 'WAL that is written and not yet durable by streaming.', lag),
+      gauge(
+        'tsbk_receive_lag_bytes',
+        'WAL that is written and not yet durable by streaming.',
+        byteCount(optionalField(status, 'lagBytes')),
+      ),
       gauge(
         'tsbk_receive_status_age_seconds',
         'How old this word of the receiver is: it tells each second.',
@@ -71,6 +70,11 @@ export async function observeReceiver(statusFile: string, clock: Clock): Promise
     // Not there, or just being written by another version of tsbk: nothing is known then.
     return [];
   }
+}
+
+/** Byte counts are texts there; `null` is what the receiver does not know yet. */
+function byteCount(value: JsonValue | undefined): number | undefined {
+  return typeof value === 'string' && /^\d{1,19}$/.test(value) ? Number(value) : undefined;
 }
 
 /** A family of one number; without it the family is left out. */

@@ -42,7 +42,7 @@ export class Reloader {
     try {
       await sites.replace(await reloadSettings(), { signal, report });
       this.#hasFailed = false;
-      report({ kind: 'info', text: `took new settings, for ${sites.current.forPush.store.url}` });
+      report({ kind: 'info', text: `took new settings, for ${sites.current.url}` });
     } catch (error) {
       this.#hasFailed = true;
       failed('new settings, the old ones stay', error);

@@ -82,7 +82,7 @@ async function isForAnother(
   { dataDir, sites }: RouteOptions,
 ): Promise<Answer | undefined> {
   if (place !== undefined && place !== sites.current.place) {
-    return refusal(421, `this daemon is for ${sites.current.forPush.store.url}, or has other keys`);
+    return refusal(421, `this daemon is for ${sites.current.url}, or has other keys`);
   }
   if (directory !== undefined && directory !== (await directoryMark(join(dataDir, 'pg_wal')))) {
     return refusal(421, `this daemon is for the server in ${dataDir}`);

@@ -54,7 +54,7 @@ export async function runService(request: ServiceRequest): Promise<void> {
   await using sites = await Sites.open(settings, { signal, report });
   const metrics = new Metrics(clock);
   const failed = tellFailures(report);
-  const service = new WalService({ dataDir, sites, metrics, clock, report });
+  const service = new WalService({ dataDir, sites, metrics, clock, report, failed });
   const notifier = createNotifier({
     environment,
     pid: process.pid,
@@ -83,7 +83,7 @@ export async function runService(request: ServiceRequest): Promise<void> {
   const place = await listen(door, request, state);
   report({
     kind: 'info',
-    text: `serving ${dataDir} on ${place.socket}, for ${sites.current.forPush.store.url}`,
+    text: `serving ${dataDir} on ${place.socket}, for ${sites.current.url}`,
   });
   request.onHangup(() => void reloader.reload());
   void lastBackup.refresh();

@@ -2,14 +2,17 @@ import { openRepository, type OpenedRepository } from '@tsbk/core/engine/open-re
 import { placeOf } from '@tsbk/core/engine/daemon-place';
 import type { Report } from '@tsbk/core/ports/report';
 import type { LoadedSettings } from '@tsbk/core/settings/load';
+import { openPushers, type Pushers } from './pushers.ts';
 
 /** The archive as one version of the settings describes it, opened. */
 export interface Site {
   readonly settings: LoadedSettings;
   /** For comparing with what a command means: `placeOf` of the settings. */
   readonly place: string;
+  /** For people: where the repository is. */
+  readonly url: string;
   /** Tries again and again, for `TSBK_PUSH_TIMEOUT`. */
-  readonly forPush: OpenedRepository;
+  readonly forPush: Pushers;
   /** Tries once: whoever fetches has a patience of its own. */
   readonly forGet: OpenedRepository;
 }
@@ -72,12 +75,14 @@ export class Sites implements AsyncDisposable {
 }
 
 async function openSite(settings: LoadedSettings, options: SiteOptions): Promise<Opened> {
+  const forGet = await openRepository(settings, { ...options, retryBudgetMs: 0 });
+  const { cipherMaterial } = forGet;
   const { pushTimeoutMs } = settings.config;
-  const forPush = await openRepository(settings, { ...options, retryBudgetMs: pushTimeoutMs });
-  const { cipherMaterial } = forPush;
-  const forGet = await openRepository(settings, { ...options, retryBudgetMs: 0, cipherMaterial });
+  const forPush = openPushers(
+    await openRepository(settings, { ...options, retryBudgetMs: pushTimeoutMs, cipherMaterial }),
+  );
   const place = placeOf(settings.config);
-  return { settings, place, forPush, forGet, users: 0, retired: false };
+  return { settings, place, url: forGet.store.url, forPush, forGet, users: 0, retired: false };
 }
 
 async function closeIfDone(site: Opened): Promise<void> {

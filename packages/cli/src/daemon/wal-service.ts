@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { getWal, type GetOutcome } from '@tsbk/core/archive/get';
-import { pushWal, type PushResult } from '@tsbk/core/archive/push';
+import type { PushResult } from '@tsbk/core/archive/push';
 import { systemIdOfDataDirectory } from '@tsbk/core/cluster/system-id';
 import { readWalMark } from '@tsbk/core/cluster/wal-mark';
 import { GRACE_MS } from '@tsbk/core/engine/command-process';
@@ -10,13 +10,14 @@ import { withGrace } from '@tsbk/core/engine/grace';
 import { TsbkError } from '@tsbk/core/kernel/errors';
 import type { Clock } from '@tsbk/core/ports/clock';
 import type { Report } from '@tsbk/core/ports/report';
+import { LookAhead } from './look-ahead.ts';
 import type { Metrics } from './metrics.ts';
 import { SharedRuns } from './shared-runs.ts';
 import type { Site, Sites } from './site.ts';
 import { walPath } from './wal-paths.ts';
 
-/** PostgreSQL offers one file at a time; a standby with archive_mode=always and a heal come on top. */
-const PUSHES_AT_ONCE = 4;
+/** One that is asked for finds a place beside those that are pushed ahead. */
+const PUSHES_AT_ONCE = 5;
 const GETS_AT_ONCE = 8;
 /** Beyond that, requests are refused. */
 const RUNS_MAX = 64;
@@ -32,7 +33,11 @@ interface ServiceOptions {
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly report: Report;
+  /** Hears of what nobody asked for and failed. */
+  readonly failed: (what: string, error: unknown) => void;
 }
+
+type Pushed = Pick<PushResult, 'name' | 'outcome'>;
 
 /**
  * What the daemon does, however it is asked: the use-cases of the commands, in the server's data
@@ -40,13 +45,20 @@ interface ServiceOptions {
  */
 export class WalService {
   readonly #options: ServiceOptions;
-  readonly #pushes = new SharedRuns<PushResult>({ width: PUSHES_AT_ONCE, most: RUNS_MAX });
+  readonly #pushes = new SharedRuns<Pushed>({ width: PUSHES_AT_ONCE, most: RUNS_MAX });
   readonly #gets = new SharedRuns<GetOutcome>({ width: GETS_AT_ONCE, most: RUNS_MAX });
+  readonly #ahead: LookAhead;
   #stopping = false;
   #idle: (() => void) | undefined;
 
   constructor(options: ServiceOptions) {
     this.#options = options;
+    const { sites } = options;
+    this.#ahead = new LookAhead({
+      ...options,
+      width: () => Math.min(sites.current.forPush.width, PUSHES_AT_ONCE - 1),
+      push: (path, signal) => this.#pushOnce(path, signal),
+    });
   }
 
   get isStopping(): boolean {
@@ -58,21 +70,36 @@ export class WalService {
     return { pushes: this.#pushes.size, gets: this.#gets.size };
   }
 
-  /** Archives a file of `pg_wal`. Resolves when it is durable; throws what `pushWal` throws. */
-  async push(given: string, signal: AbortSignal): Promise<PushResult> {
+  /**
+   * Archives a file of `pg_wal`, and others that are ready after it. Resolves when it is durable;
+   * throws what `pushWal` throws.
+   */
+  async push(given: string, signal: AbortSignal): Promise<Pushed> {
     this.#mustRun();
-    const { dataDir, sites, metrics, clock } = this.#options;
+    const { dataDir, sites } = this.#options;
     const path = await walPath(dataDir, given);
-    const work = (stop: AbortSignal): Promise<PushResult> =>
-      sites.use(async ({ settings, forPush }) => {
+    const isKnown = await this.#ahead.recalls(path, sites.current.place);
+    const result: Pushed = isKnown
+      ? { name: basename(path), outcome: 'stored' }
+      : await this.#pushOnce(path, signal);
+    this.#ahead.wake();
+    return result;
+  }
+
+  async #pushOnce(path: string, signal: AbortSignal): Promise<Pushed> {
+    const { dataDir, sites, metrics, clock } = this.#options;
+    const work = (stop: AbortSignal): Promise<Pushed> =>
+      sites.use(async ({ settings, place, forPush }) => {
         const begun = clock.monotonicMs();
         try {
           const { pushTimeoutMs } = settings.config;
+          const seen = await this.#ahead.look(path);
           const bytes = (await stat(path).catch(() => undefined))?.size ?? 0;
           const result = await within(pushTimeoutMs, stop, async (limit) => {
             const serverSystemId = await systemIdOfDataDirectory(dataDir);
-            return await pushWal(forPush, { path, serverSystemId }, { signal: limit });
+            return await forPush.push({ path, serverSystemId }, { signal: limit });
           });
+          await this.#ahead.remember(path, seen, place);
           metrics.pushed(result.outcome, { bytes, ms: clock.monotonicMs() - begun });
           return result;
         } catch (error) {
@@ -126,6 +153,7 @@ export class WalService {
   /** Takes nothing new from now on, and resolves when nothing is under way. */
   async drained(): Promise<void> {
     this.#stopping = true;
+    this.#ahead.stop(stopping());
     const { pushes, gets } = this.underWay;
     if (pushes + gets === 0) return;
     await new Promise<void>((resolve) => {
@@ -135,7 +163,7 @@ export class WalService {
 
   #mustRun(): void {
     if (!this.#stopping) return;
-    throw new TsbkError('daemon-busy', 'the daemon is stopping', { hint: 'Ask again.' });
+    throw stopping();
   }
 
   async #counted<T>(run: Promise<T>): Promise<T> {
@@ -146,6 +174,10 @@ export class WalService {
       if (pushes + gets === 0) this.#idle?.();
     }
   }
+}
+
+function stopping(): TsbkError {
+  return new TsbkError('daemon-busy', 'the daemon is stopping', { hint: 'Ask again.' });
 }
 
 /** Runs `work` for so long, and as much longer as it may clean up. */
