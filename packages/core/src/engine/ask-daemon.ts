@@ -1,9 +1,8 @@
-import { existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { temporaryFor } from '../archive/temporary-file.ts';
 import { EXIT } from '../kernel/exit.ts';
-import { TsbkError } from '../kernel/errors.ts';
+import { systemErrorCode } from '../kernel/errors.ts';
 import type { Config } from '../settings/table.ts';
 import type { DaemonAnswer } from './daemon-exchange.ts';
 import { directoryMark, placeOf } from './daemon-place.ts';
@@ -43,10 +42,13 @@ export async function getByDaemon(
   try {
     const answer = await ask(`/archive-get?${query.toString()}`, walDir, options);
     if (answer?.exitCode !== EXIT.ok) return answer;
-    if (!existsSync(temporary)) return undefined;
     options.signal.throwIfAborted();
     await rename(temporary, destination);
     return answer;
+  } catch (error) {
+    // Not where it was promised: somebody swept, or the daemon sees another file system.
+    if (systemErrorCode(error) === 'ENOENT') return undefined;
+    throw error;
   } finally {
     await rm(temporary, { force: true });
   }
@@ -73,10 +75,5 @@ async function ask(
   ].join('\r\n');
   // Where there is no daemon, nothing is loaded for it.
   const { exchange } = await import('./daemon-exchange.ts');
-  try {
-    return await exchange(shortPath(socket, process.cwd()), request, { signal });
-  } catch (error) {
-    if (signal.aborted || error instanceof TsbkError) throw error;
-    return undefined;
-  }
+  return await exchange(shortPath(socket, process.cwd()), request, { signal });
 }
