@@ -1,9 +1,12 @@
 import { commandProcess, UNFINISHED } from '@tsbk/core/engine/command-process';
 import { describeError } from '@tsbk/core/engine/describe-error';
-import { leaveWith } from '@tsbk/core/engine/leave';
+import { leaveNow, leaveWith } from '@tsbk/core/engine/leave';
 import { loadRunSettings } from '@tsbk/core/engine/load-run-settings';
 import { parseArgv } from '@tsbk/core/settings/argv';
+import { stopSignals } from '@tsbk/core/engine/stop-signals';
+import { runPrefetcher } from './prefetcher.ts';
 import { cannotKnowExit, runArchiveGet } from './run.ts';
+import { FETCH_AHEAD, startPrefetcher } from './start-prefetcher.ts';
 
 process.exitCode = UNFINISHED;
 
@@ -44,6 +47,8 @@ async function main(): Promise<number> {
       dataDir,
       log,
       signal: command.signal,
+      askedAs: { text: process.env['TSBK_ASKED_AS'] ?? '', beganMs: performance.timeOrigin },
+      startPrefetcher,
     });
   } catch (error) {
     for (const line of describeError(error)) log(line);
@@ -51,4 +56,22 @@ async function main(): Promise<number> {
   }
 }
 
-leaveWith(await main());
+/** The process that a call left behind to fetch ahead: nobody waits for it or reads what it says. */
+async function fetchAhead(): Promise<number> {
+  const stop = stopSignals(process, () => leaveNow(0));
+  try {
+    const argv = parseArgv(process.argv.slice(2), []);
+    const settings = await loadRunSettings({
+      env: process.env,
+      flags: argv.settings,
+      command: 'archive-get',
+    });
+    await runPrefetcher({ settings, dataDir: process.cwd(), signal: stop.signal });
+  } catch {
+    // What is wrong, the calls that PostgreSQL makes find out and say.
+  }
+  stop.dispose();
+  return 0;
+}
+
+leaveWith(await (process.env[FETCH_AHEAD] === undefined ? main() : fetchAhead()));

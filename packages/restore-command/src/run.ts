@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { EXIT } from '@tsbk/core/kernel/exit';
 import { TsbkError } from '@tsbk/core/kernel/errors';
 import { getWal } from '@tsbk/core/archive/get';
@@ -13,6 +11,8 @@ import { openRepository } from '@tsbk/core/engine/open-repository';
 import type { ReportEvent } from '@tsbk/core/ports/report';
 import type { LoadedSettings } from '@tsbk/core/settings/load';
 import { readWalMark } from '@tsbk/core/cluster/wal-mark';
+import { openAhead } from './ahead.ts';
+import { isStandby, patienceMs } from './patience.ts';
 
 /** What a run of the command is given; nothing is taken from the process. */
 export interface GetRun {
@@ -24,6 +24,10 @@ export interface GetRun {
   /** One line to standard error, which is the server's log. */
   readonly log: (line: string) => void;
   readonly signal: AbortSignal;
+  /** The question as the launcher compares it, and when this process began (epoch, milliseconds). */
+  readonly askedAs?: { readonly text: string; readonly beganMs: number } | undefined;
+  /** Starts the process that fetches ahead; nothing is fetched ahead without it. */
+  readonly startPrefetcher?: (() => void) | undefined;
 }
 
 /**
@@ -57,36 +61,46 @@ export async function runArchiveGet(run: GetRun): Promise<number> {
   }
 }
 
-/**
- * A standby asks again by itself, and looks meanwhile whether it can stream or is to be promoted:
- * it must not be kept waiting.
- */
-const STANDBY_PATIENCE_MS = 2000;
-
-async function get({ positionals, settings, dataDir, log, signal }: GetRun): Promise<number> {
-  const [name, destination] = positionals;
-  if (name === undefined || destination === undefined || positionals.length !== 2) {
-    const given = `a name and a destination are needed, not ${positionals.length} arguments`;
+async function get(run: GetRun): Promise<number> {
+  const [name, destination] = run.positionals;
+  if (name === undefined || destination === undefined || run.positionals.length !== 2) {
+    const given = `a name and a destination are needed, not ${run.positionals.length} arguments`;
     throw new TsbkError('usage', given, { hint: "restore_command = 'tsbk-archive-get %f %p'" });
   }
-  const { config } = settings;
-  const told = await getByDaemon({ name, destination }, { config, signal });
-  if (told?.exitCode === EXIT.ok || told?.exitCode === PROVEN_ABSENT) return told.exitCode;
-  if (told !== undefined) {
-    for (const line of told.lines) log(line);
-    return cannotKnowExit(dataDir);
-  }
+  const wal = { name, destination };
+  const ahead = await openAhead(run);
+  if ((await ahead?.take(wal, run.signal)) === true) return EXIT.ok;
+  const exitCode = (await byDaemon(run, wal)) ?? (await alone(run, wal));
+  if (exitCode === EXIT.ok) await ahead?.fetched(wal);
+  return exitCode;
+}
+
+/** `undefined` where no daemon gave an answer. */
+async function byDaemon(
+  { settings: { config }, dataDir, log, signal }: GetRun,
+  wal: { readonly name: string; readonly destination: string },
+): Promise<number | undefined> {
+  const told = await getByDaemon(wal, { config, signal });
+  if (told === undefined) return undefined;
+  if (told.exitCode === EXIT.ok || told.exitCode === PROVEN_ABSENT) return told.exitCode;
+  for (const line of told.lines) log(line);
+  return cannotKnowExit(dataDir);
+}
+
+async function alone(
+  { settings, dataDir, log, signal }: GetRun,
+  { name, destination }: { readonly name: string; readonly destination: string },
+): Promise<number> {
   await using repository = await openRepository(settings, {
     signal,
     // The patience of `getWal` is the budget; a second one below it would only add to it.
     retryBudgetMs: 0,
     report: () => {},
   });
-  const { getPatienceMs } = config;
   const request = {
     name,
     destination,
-    patienceMs: isStandby(dataDir) ? Math.min(getPatienceMs, STANDBY_PATIENCE_MS) : getPatienceMs,
+    patienceMs: patienceMs(settings, dataDir),
     mustExist: await readWalMark(dataDir),
     wholeOnly: isStandby(dataDir) && settings.config.getOpenSegment !== 'always',
     systemId: await systemIdOfDataDirectory(dataDir),
@@ -98,8 +112,4 @@ async function get({ positionals, settings, dataDir, log, signal }: GetRun): Pro
   };
   const outcome = await getWal(repository, request, { signal, clock: systemClock, report });
   return outcome === 'fetched' ? EXIT.ok : PROVEN_ABSENT;
-}
-
-function isStandby(dataDir: string): boolean {
-  return existsSync(join(dataDir, 'standby.signal'));
 }

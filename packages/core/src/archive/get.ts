@@ -95,17 +95,7 @@ async function attempt(
   const opened = await openWal(repository, file.name, { signal });
   if (opened === undefined) {
     if (await getFromPieces(repository, { ...request, file }, { signal, report })) return 'fetched';
-    if (request.mustExist?.(file.name) !== true) {
-      await requireRepository(repository, request.systemId, { signal });
-      return 'absent';
-    }
-    throw new TsbkError(
-      'wal-missing',
-      `${file.name} was in ${repository.store.url} when this directory was restored, now it is gone`,
-      {
-        hint: 'Recovery must not end here: bring the segment back, or restore again to an earlier target.',
-      },
-    );
+    return await provenAbsent(repository, file, request, signal);
   }
   const digest = await expectedDigest(repository, file.name, opened, signal);
   const temporary = temporaryFor(request.destination);
@@ -127,6 +117,26 @@ async function attempt(
     throw error;
   }
   return 'fetched';
+}
+
+/** The store denied every name of the file: the end of the archive, unless that is known to be beyond. */
+async function provenAbsent(
+  repository: Repository,
+  file: WalFileName,
+  request: GetRequest,
+  signal: AbortSignal,
+): Promise<GetOutcome> {
+  if (request.mustExist?.(file.name) !== true) {
+    await requireRepository(repository, request.systemId, { signal });
+    return 'absent';
+  }
+  throw new TsbkError(
+    'wal-missing',
+    `${file.name} was in ${repository.store.url} when this directory was restored, now it is gone`,
+    {
+      hint: 'Recovery must not end here: bring the segment back, or restore again to an earlier target.',
+    },
+  );
 }
 
 async function expectedDigest(

@@ -17,10 +17,15 @@ export async function removeAbandoned(destination: string): Promise<void> {
   const directory = dirname(destination);
   const names = await readdir(directory).catch(() => []);
   for (const name of names) {
-    const owner = /\.tsbk-([1-9]\d*)-[0-9a-f]{8}$/.exec(name)?.[1];
-    if (owner === undefined || !(await isGone(Number(owner)))) continue;
+    if (!(await isAbandoned(name))) continue;
     await rm(join(directory, name), { force: true }).catch(() => undefined);
   }
+}
+
+/** Whether this is the name of a temporary file whose process is gone. */
+export async function isAbandoned(name: string): Promise<boolean> {
+  const owner = /\.tsbk-([1-9]\d*)-[0-9a-f]{8}$/.exec(name)?.[1];
+  return owner !== undefined && (await isGone(Number(owner)));
 }
 
 /**

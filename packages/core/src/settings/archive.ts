@@ -39,6 +39,13 @@ export const ARCHIVE_SETTINGS = {
     commands: ['archive-get'],
     doc: 'Who gets the beginning of a segment that wal-receive has not received to its end: a server that recovers, or a standby too. Never `always` with archive_mode=always, by which the standby would archive it.',
   }),
+  getAhead: setting({
+    env: ['TSBK_GET_AHEAD'],
+    kind: integer(0, 64),
+    default: 8,
+    commands: ['archive-get'],
+    doc: 'How many segments are fetched before recovery asks for them, at most 512 MiB. `0`: each when it is asked for.',
+  }),
   checkTimeoutMs: setting({
     env: ['TSBK_CHECK_TIMEOUT'],
     kind: duration(1000),

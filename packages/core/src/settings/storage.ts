@@ -33,7 +33,7 @@ export const STORAGE_SETTINGS = {
     env: ['TSBK_DOWNLOAD_CONCURRENCY', 'WALG_DOWNLOAD_CONCURRENCY'],
     kind: integer(1, 1000),
     default: 10,
-    commands: ['backup-fetch', 'check'],
+    commands: ['backup-fetch', 'archive-get', 'check'],
     doc: 'Objects downloaded at the same time.',
   }),
   networkRateBytes: setting({

@@ -120,7 +120,8 @@ export function belongsToForeignStore(name: string): boolean {
 
 /** Names with our prefix that are no settings: the launcher's, and the test suite's. */
 export function isReservedName(name: string): boolean {
-  return ['TSBK_NODE', 'TSBK_IGNORED_SIGNALS'].includes(name) || name.startsWith('TSBK_TEST_');
+  const ofLaunchers = ['TSBK_NODE', 'TSBK_IGNORED_SIGNALS', 'TSBK_ASKED_AS', 'TSBK_FETCH_AHEAD'];
+  return ofLaunchers.includes(name) || name.startsWith('TSBK_TEST_');
 }
 
 function everySpelling<T>(name: string, value: T): Readonly<Record<string, T>> {
