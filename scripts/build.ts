@@ -5,7 +5,7 @@
  *   node scripts/build.ts
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 
@@ -19,6 +19,9 @@ const COMMANDS = [
 
 /** What the worker threads of `tsbk` run; found beside the chunk that starts them. */
 const LANE = join(ROOT, 'packages/core/src/engine/lane.ts');
+
+/** What the launchers of archive-get have in common. */
+const TAKE_AHEAD = join(ROOT, 'packages/restore-command/src/take-ahead.sh');
 
 /**
  * A file that was cut off must not end as if it had done its work: 70 is `EXIT.internal`, until the
@@ -75,6 +78,7 @@ async function bundle(folder: string, command: string): Promise<void> {
     define: { __TSBK_VERSION__: JSON.stringify(version()) },
     logLevel: 'warning',
   });
+  if (command !== 'tsbk-archive-push') copyFileSync(TAKE_AHEAD, join(outdir, 'take-ahead.sh'));
   // A server may be running the old one just now: it is gone for a moment only.
   const old = `${dist}-old-${process.pid}`;
   if (existsSync(dist)) renameSync(dist, old);

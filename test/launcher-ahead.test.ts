@@ -13,6 +13,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
   chownSync,
@@ -43,9 +44,12 @@ before(() => {
   installed = mkdtempSync(join(tmpdir(), 'tsbk-launcher-'));
   mkdirSync(join(installed, 'bin'));
   mkdirSync(join(installed, 'dist'));
-  const launcher = 'packages/restore-command/bin/tsbk-archive-get';
-  cpSync(join(ROOT, launcher), join(installed, 'bin/tsbk-archive-get'));
-  writeFileSync(join(installed, 'dist/tsbk-archive-get.mjs'), '// the program\n');
+  for (const name of ['restore-command/bin/tsbk-archive-get', 'cli/bin/tsbk']) {
+    cpSync(join(ROOT, 'packages', name), join(installed, 'bin', basename(name)));
+    writeFileSync(join(installed, 'dist', `${basename(name)}.mjs`), '// the program\n');
+  }
+  const shared = 'packages/restore-command/src/take-ahead.sh';
+  cpSync(join(ROOT, shared), join(installed, 'dist/take-ahead.sh'));
   writeFileSync(join(installed, 'node'), '#!/bin/sh\nprintf %s "$TSBK_ASKED_AS"\nexit 44\n');
   chmodSync(join(installed, 'node'), 0o755);
 });
@@ -57,6 +61,7 @@ interface Question {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly name?: string;
   readonly cwd?: string;
+  readonly launcher?: string;
 }
 
 /** A data directory with a ring that answers the question `args`, `env`, and one segment in it. */
@@ -105,9 +110,10 @@ class Site implements Disposable {
   }
 
   ask(more: Question = {}): { readonly status: number | null; readonly stdout: string } {
-    const { args = [], env, name = SEGMENT, cwd = this.data } = { ...this.#question, ...more };
+    const question = { ...this.#question, ...more };
+    const { args = [], env, name = SEGMENT, cwd = this.data } = question;
     const words = [...args, name, 'pg_wal/RECOVERYXLOG'];
-    const launcher = join(installed, 'bin/tsbk-archive-get');
+    const launcher = join(installed, 'bin', question.launcher ?? 'tsbk-archive-get');
     const start = [...startOf(this.#shell), launcher, ...words];
     const { status, stdout, stderr } = spawnSync(this.#shell, start, {
       cwd,
@@ -141,11 +147,13 @@ for (const shell of SHELLS) {
 
     it('answers what ends no recovery when it stops at an error of its own', () => {
       using at = site();
-      const broken = join(installed, 'bin/broken');
-      const text = readFileSync(join(installed, 'bin/tsbk-archive-get'), 'utf8');
-      writeFileSync(broken, text.replace('word_question "$@"', ': "$no_such_variable"'));
-      const run = spawnSync(shell, [...startOf(shell), broken, SEGMENT, 'x'], { cwd: at.data });
-      assert.equal(run.status, 200);
+      for (const [name, ...args] of [['tsbk-archive-get'], ['tsbk', 'archive-get']] as const) {
+        const broken = join(installed, 'bin/broken');
+        const text = readFileSync(join(installed, 'bin', name), 'utf8');
+        writeFileSync(broken, text.replace('word_question "$@"', ': "$no_such_variable"'));
+        const start = [...startOf(shell), broken, ...args, SEGMENT, 'x'];
+        assert.equal(spawnSync(shell, start, { cwd: at.data }).status, 200);
+      }
     });
 
     it('moves what was fetched ahead into place, and leaves the second question to the program', () => {
@@ -155,6 +163,24 @@ for (const shell of SHELLS) {
       assert.ok(!existsSync(join(at.ring, SEGMENT)));
       rmSync(at.destination);
       at.leavesToNode();
+    });
+
+    it('does the same as tsbk archive-get, with options before and after the command', () => {
+      for (const args of [['archive-get'], ['--config', '/none/x', 'wal-fetch', '--lanes=1']]) {
+        using at = site({ launcher: 'tsbk', args });
+        assert.equal(at.ask().status, 0);
+        rmSync(at.destination);
+        const absent = args[0] === 'archive-get' ? 1 : 74;
+        assert.equal(at.ask().status, absent);
+      }
+    });
+
+    it('is found through a link', () => {
+      const link = join(installed, 'bin/linked');
+      symlinkSync(join(installed, 'bin/tsbk-archive-get'), link);
+      using at = site({ launcher: 'linked' });
+      assert.equal(at.ask().status, 0);
+      rmSync(link);
     });
 
     it('copies it from another file system under a temporary name first', () => {

@@ -26,7 +26,8 @@ import {
 import { copyCluster } from './support/postgres/cluster.ts';
 import { hotCopy } from './support/postgres/hot-copy.ts';
 import { untilGone } from './support/process-tree.ts';
-import { installedTsbk } from './support/tsbk.ts';
+import { sameBytes } from './support/same-bytes.ts';
+import { installedTsbk, runCommand, type TsbkRun } from './support/tsbk.ts';
 import { serverFolder } from './support/wal-commands.ts';
 import { segmentContent, segmentName, writeWalFile } from './support/wal-file.ts';
 
@@ -285,6 +286,27 @@ describe('one call of a server that recovers', () => {
     rmSync(join(at.directory, 'recovery.signal'));
     await untilGone(pid);
     assert.deepEqual(inRings(at.directory), ['wanted']);
+  });
+
+  it('has the next one handed over without Node.js, by either command', async () => {
+    const { cli, archiveGet } = installedTsbk();
+    for (const command of [[archiveGet], [cli, 'archive-get'], [cli, 'wal-fetch']]) {
+      const at = recovering();
+      const env = archive();
+      const ask = async (name: string, more = {}): Promise<TsbkRun> => {
+        const [program = '', ...args] = [...command, name, at.destination];
+        return await runCommand(program, args, { cwd: at.directory, env: { ...env, ...more } });
+      };
+      assert.equal((await ask(first)).code, 0);
+      rmSync(join(at.directory, at.destination));
+      await eventually('the next segment', async () =>
+        inRings(at.directory).includes(second) ? true : undefined,
+      );
+      const noNode = { TSBK_NODE: '/no/such/node' };
+      assert.equal((await ask(second, noNode)).code, 0);
+      sameBytes(readFileSync(join(at.directory, at.destination)), segmentContent(second));
+      assert.equal((await ask(second, noNode)).code, 200);
+    }
   });
 
   it('has none fetched with TSBK_GET_AHEAD=0, nor where no server runs', async () => {
