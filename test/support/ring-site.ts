@@ -88,12 +88,12 @@ function startRun(
   options: Partial<PrefetchOptions>,
 ): PrefetchRun {
   const controller = new AbortController();
-  const given = { depth: 3, width: 2, patienceMs: 0, systemId: undefined, ...options };
+  const given = { depth: 3, width: 2, patienceMs: 0, idleMs: 60_000, systemId: undefined };
   const isAsking = options.isAsking ?? (() => Promise.resolve(true));
   const end = prefetchWal(
     repository,
     ring,
-    { ...given, isAsking },
+    { ...given, ...options, isAsking },
     { signal: controller.signal, clock: realClock, report: () => {} },
   );
   end.catch(() => undefined);

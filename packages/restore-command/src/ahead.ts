@@ -13,7 +13,7 @@ import {
 import { hasKeeper } from '@tsbk/core/archive/ring-keeper';
 import { takeAhead } from '@tsbk/core/archive/take-ahead';
 import { temporaryFor } from '@tsbk/core/archive/temporary-file';
-import { recoveringServer } from '@tsbk/core/cluster/recovering-server';
+import { recoveringServer, type ServerRun } from '@tsbk/core/cluster/recovering-server';
 import { stateDirectoryOf } from '@tsbk/core/cluster/state-directory';
 import { systemIdOfDataDirectory } from '@tsbk/core/cluster/system-id';
 import { archivePlace } from '@tsbk/core/engine/archive-place';
@@ -51,17 +51,19 @@ export async function openAhead(run: GetRun): Promise<Ahead | undefined> {
       server: server.id,
     });
     await rememberAsked(join(stateDirectory, AHEAD_FOLDER), ring, run);
-    return aheadIn(ring, run);
+    return aheadIn(ring, server, run);
   } catch (error) {
     run.log(`warning: nothing is fetched ahead: ${messageOf(error)}`);
     return undefined;
   }
 }
 
-function aheadIn(ring: Ring, run: GetRun): Ahead {
+function aheadIn(ring: Ring, server: ServerRun, run: GetRun): Ahead {
   const keepFilled = async (segmentBytes: number): Promise<void> => {
     const self = processIdentity();
-    if (self === undefined || (await hasKeeper(ring, self))) return;
+    // A postmaster that is process 1 would inherit the one that fetches, and take its being killed
+    // for the crash of a backend.
+    if (self === undefined || server.pid === 1 || (await hasKeeper(ring, self))) return;
     const bytes = segmentBytes * run.settings.config.getAhead;
     if (await hasRoomFor(ring, bytes)) run.startPrefetcher?.();
   };

@@ -18,6 +18,9 @@ export interface PrefetcherRun {
   readonly signal: AbortSignal;
 }
 
+/** Longer than the replay of a segment takes, unless it waits for something. */
+const IDLE_MS = 60_000;
+
 /**
  * Fetches ahead for the server in the data directory for as long as it recovers and takes what is
  * fetched. One at a time; a second one ends at once.
@@ -42,6 +45,7 @@ export async function runPrefetcher({ settings, dataDir, signal }: PrefetcherRun
     width: Math.min(config.downloadConcurrency, config.getAhead),
     patienceMs: patienceMs(settings, dataDir),
     systemId,
+    idleMs: IDLE_MS,
     isAsking: async () => (await recoveringServer(dataDir))?.id === server.id,
   };
   await prefetchWal(repository, ring, options, { signal, clock: systemClock, report });

@@ -27,6 +27,8 @@ export interface PrefetchOptions {
   readonly systemId: SystemId | undefined;
   /** Whether there is still a recovery that may ask. */
   readonly isAsking: () => Promise<boolean>;
+  /** How long it goes on when nothing is taken. Milliseconds. */
+  readonly idleMs: number;
 }
 
 /**
@@ -36,7 +38,12 @@ export interface PrefetchOptions {
 export type PrefetchEnd = 'end-of-archive' | 'idle' | 'nobody-asks' | 'no-room';
 
 const RING_BYTES_MAX = 512 * 1024 * 1024;
-const IDLE_MS_MAX = 60_000;
+/**
+ * How many are fetched for a recovery that has not taken any yet, and left for one that takes none any
+ * more. One that is slow on purpose shall neither have each segment fetched again and again nor keep
+ * a full ring.
+ */
+const SLOW_DEPTH = 2;
 const LOOK_AGAIN_MS = 10;
 const LOOK_AGAIN_MS_QUIET = 200;
 /** From when on nothing was taken for long enough that a look now and then will do. */
@@ -46,7 +53,7 @@ const ASK_EVERY_MS = 200;
 /**
  * Keeps the ring full of the segments that recovery will ask for next, until one of the ends comes.
  * Nothing that goes wrong here is an answer: what is not in the ring is fetched, and judged, by the
- * call that asks for it. Leaves the ring empty.
+ * call that asks for it. Leaves the ring empty, but for the very next segments when it was idle.
  */
 export async function prefetchWal(
   repository: Repository,
@@ -55,10 +62,12 @@ export async function prefetchWal(
   context: RunOptions & GetContext,
 ): Promise<PrefetchEnd> {
   const run = new Prefetch(repository, ring, options, context);
+  let end: PrefetchEnd | undefined;
   try {
-    return await run.untilEnd();
+    end = await run.untilEnd();
+    return end;
   } finally {
-    await run.close();
+    await run.close(end === 'idle' ? SLOW_DEPTH : 0);
   }
 }
 
@@ -83,6 +92,7 @@ class Prefetch {
   #segmentBytes = 0;
   /** Number of the first segment that is not fetched ahead: it is absent, damaged, or out of reach. */
   #stop: bigint | undefined;
+  #taken = 0;
   #diskFull = false;
   #movedMs: number;
   #askedMs = Number.NEGATIVE_INFINITY;
@@ -109,10 +119,11 @@ class Prefetch {
     }
   }
 
-  async close(): Promise<void> {
+  /** Ends what is under way, and leaves so many of the next segments. */
+  async close(left: number): Promise<void> {
     for (const { abort } of this.#flights.values()) abort.abort();
     await Promise.all([...this.#flights.values()].map(({ done }) => done));
-    await clearRing(this.#ring);
+    await clearRing(this.#ring, new Set(left === 0 ? [] : this.#plan().slice(0, left)));
   }
 
   /** Learns where recovery is: by what it wanted and did not find, and by what it took. */
@@ -135,7 +146,7 @@ class Prefetch {
     }
     for (const name of before) if (!held.has(name)) this.#take(name);
     this.#held = new Set([...held, ...[...this.#held].filter((name) => !before.has(name))]);
-    return nowMs - this.#movedMs > IDLE_MS_MAX ? 'idle' : undefined;
+    return nowMs - this.#movedMs > this.#options.idleMs ? 'idle' : undefined;
   }
 
   async #startFrom(segment: Segment, name: string, held: ReadonlySet<string>): Promise<void> {
@@ -156,6 +167,7 @@ class Prefetch {
 
   #take(name: string): void {
     this.#movedMs = this.#context.clock.monotonicMs();
+    this.#taken += 1;
     const segment = parseSegment(name, this.#segmentBytes);
     if (segment !== undefined && segment.number > this.#at.number) this.#at = segment;
   }
@@ -181,7 +193,7 @@ class Prefetch {
 
   #depth(): number {
     const fitting = Math.floor(RING_BYTES_MAX / this.#segmentBytes);
-    return Math.max(1, Math.min(this.#options.depth, fitting));
+    return Math.max(1, Math.min(this.#options.depth, fitting, SLOW_DEPTH + this.#taken));
   }
 
   /** Names of the segments that should be in the ring, the next one first. */
