@@ -9,6 +9,7 @@ import {
   openRing,
   tellWanted,
   type Ring,
+  type Wanted,
 } from '@tsbk/core/archive/ring';
 import { hasKeeper } from '@tsbk/core/archive/ring-keeper';
 import { takeAhead } from '@tsbk/core/archive/take-ahead';
@@ -59,30 +60,33 @@ export async function openAhead(run: GetRun): Promise<Ahead | undefined> {
 }
 
 function aheadIn(ring: Ring, server: ServerRun, run: GetRun): Ahead {
-  const keepFilled = async (segmentBytes: number): Promise<void> => {
+  const keepFilled = async (wanted: Wanted): Promise<void> => {
     const self = processIdentity();
     // A postmaster that is process 1 would inherit the one that fetches, and take its being killed
     // for the crash of a backend.
     if (self === undefined || server.pid === 1 || (await hasKeeper(ring, self))) return;
-    const bytes = segmentBytes * run.settings.config.getAhead;
+    // Whoever begins now begins behind this segment.
+    await tellWanted(ring, wanted);
+    const bytes = wanted.segmentBytes * run.settings.config.getAhead;
     if (await hasRoomFor(ring, bytes)) run.startPrefetcher?.();
   };
   return {
     ring,
     take: async (wal, signal) => {
       if (parseWalFileName(wal.name)?.kind !== 'segment') return false;
-      const bytes = await takeAhead(ring, wal, { signal, clock: systemClock });
-      if (bytes !== undefined) await keepFilled(bytes).catch(() => undefined);
-      return bytes !== undefined;
+      const segmentBytes = await takeAhead(ring, wal, { signal, clock: systemClock });
+      if (segmentBytes === undefined) return false;
+      await keepFilled({ name: wal.name, segmentBytes }).catch(() => undefined);
+      return true;
     },
     fetched: async ({ name, destination }) => {
       try {
         const kind = parseWalFileName(name)?.kind;
         if (kind === 'history') await keepHistory(ring, destination, name);
         if (kind !== 'segment') return;
-        const { size } = await stat(destination);
-        await tellWanted(ring, { name, segmentBytes: size });
-        await keepFilled(size);
+        const wanted = { name, segmentBytes: (await stat(destination)).size };
+        await tellWanted(ring, wanted);
+        await keepFilled(wanted);
       } catch (error) {
         run.log(`warning: nothing is fetched ahead: ${messageOf(error)}`);
       }
