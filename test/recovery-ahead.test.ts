@@ -294,7 +294,7 @@ describe('one call of a server that recovers', () => {
       const at = recovering();
       const env = archive();
       const ask = async (name: string, more = {}): Promise<TsbkRun> => {
-        const [program = '', ...args] = [...command, name, at.destination];
+        const [program, ...args] = [...command, name, at.destination];
         return await runCommand(program, args, { cwd: at.directory, env: { ...env, ...more } });
       };
       assert.equal((await ask(first)).code, 0);
