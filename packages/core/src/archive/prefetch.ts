@@ -223,7 +223,8 @@ class Prefetch {
   async #get(name: string, signal: AbortSignal): Promise<void> {
     const { patienceMs, systemId } = this.#options;
     const destination = placeInRing(this.#ring, name);
-    const request = { name, destination, patienceMs, systemId };
+    // What grows must not be kept: the ring has whole segments only.
+    const request = { name, destination, patienceMs, systemId, wholeOnly: true };
     try {
       const outcome = await getWal(this.#repository, request, { ...this.#context, signal });
       if (outcome === 'absent') this.#absent.add(name);
