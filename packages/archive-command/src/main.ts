@@ -4,6 +4,7 @@ import { describeError } from '@tsbk/core/engine/describe-error';
 import { leaveWith } from '@tsbk/core/engine/leave';
 import { loadRunSettings } from '@tsbk/core/engine/load-run-settings';
 import { parseArgv } from '@tsbk/core/settings/argv';
+import { askedAs } from '@tsbk/core/engine/asked-as';
 import { runArchivePush } from './run.ts';
 
 process.exitCode = UNFINISHED;
@@ -40,6 +41,12 @@ async function main(): Promise<number> {
     return await runArchivePush({
       paths: argv.positionals,
       settings,
+      asked: await askedAs({
+        args: process.argv.slice(2),
+        env: process.env,
+        settingsFile: settings.config.configFile,
+        startedMs: performance.timeOrigin,
+      }),
       log,
       signal: command.signal,
     });

@@ -1,13 +1,14 @@
-import { join, dirname } from 'node:path';
 import { EXIT, exitCodeOf } from '@tsbk/core/kernel/exit';
-import { TsbkError } from '@tsbk/core/kernel/errors';
-import { pushWal } from '@tsbk/core/archive/push';
-import { systemIdOfDataDirectory } from '@tsbk/core/cluster/system-id';
+import { messageOf, TsbkError } from '@tsbk/core/kernel/errors';
+import { openPushMemory, type PushMemory } from '@tsbk/core/archive/push-memory';
+import type { Asked } from '@tsbk/core/archive/push-record';
+import { stateDirectoryOf } from '@tsbk/core/cluster/state-directory';
 import { pushByDaemon } from '@tsbk/core/engine/ask-daemon';
+import { systemClock } from '@tsbk/core/engine/clock';
 import { GRACE_MS } from '@tsbk/core/engine/command-process';
 import { describeError } from '@tsbk/core/engine/describe-error';
 import { withGrace } from '@tsbk/core/engine/grace';
-import { openRepository } from '@tsbk/core/engine/open-repository';
+import { dataDirectoryOf, placeOf } from '@tsbk/core/engine/place-of';
 import type { LoadedSettings } from '@tsbk/core/settings/load';
 
 /** What a run of the command is given; nothing is taken from the process. */
@@ -15,6 +16,8 @@ export interface PushRun {
   /** The arguments after the options: exactly one path. */
   readonly paths: readonly string[];
   readonly settings: LoadedSettings;
+  /** To what the launcher may answer the next time; `undefined` for nothing. */
+  readonly asked?: Asked | undefined;
   /** One line to standard error, which is the server's log. */
   readonly log: (line: string) => void;
   readonly signal: AbortSignal;
@@ -44,24 +47,35 @@ export async function runArchivePush(run: PushRun): Promise<number> {
 }
 
 async function push(run: PushRun, signal: AbortSignal): Promise<number> {
-  const { settings, log } = run;
   const path = onePath(run.paths);
-  const told = await pushByDaemon(path, { config: settings.config, signal });
+  const told = await pushByDaemon(path, { config: run.settings.config, signal });
   if (told !== undefined) {
-    for (const line of told.lines) log(line);
+    for (const line of told.lines) run.log(line);
     return told.exitCode;
   }
-  await using repository = await openRepository(settings, {
-    signal,
-    retryBudgetMs: settings.config.pushTimeoutMs,
-    report: (event) => {
-      if (event.kind === 'retry') log(`trying again: ${event.what}: ${event.error}`);
-    },
-  });
-  const serverSystemId = await systemIdOfDataDirectory(join(dirname(path), '..'));
-  const { name, outcome } = await pushWal(repository, { path, serverSystemId }, { signal });
-  if (outcome === 'already-there') log(`${name} was archived before, with the same content`);
+  const memory = await memoryFor(run, path);
+  if ((await memory?.recalls(path, { signal })) === true) return EXIT.ok;
+  // What reaches a store loads only now that one is needed.
+  const { pushToStore } = await import('./push-to-store.ts');
+  await pushToStore({ ...run, path, memory, signal });
   return EXIT.ok;
+}
+
+/** Without one everything goes on as if nothing had been pushed before. */
+async function memoryFor(
+  { settings: { config }, asked, log }: PushRun,
+  path: string,
+): Promise<PushMemory | undefined> {
+  const dataDir = dataDirectoryOf(path);
+  const place = placeOf(config);
+  if (dataDir === undefined || place === undefined || config.pushAhead === 0) return undefined;
+  const stateDirectory = stateDirectoryOf(dataDir, config.stateDirectory);
+  try {
+    return await openPushMemory({ stateDirectory, place, asked, clock: systemClock });
+  } catch (error) {
+    log(`warning: nothing is pushed ahead: ${messageOf(error)}`);
+    return undefined;
+  }
 }
 
 function onePath(paths: readonly string[]): string {

@@ -1,3 +1,4 @@
+import type { BigIntStats } from 'node:fs';
 import { basename } from 'node:path';
 import { TsbkError } from '../kernel/errors.ts';
 import type { SystemId } from '../kernel/system-id.ts';
@@ -20,6 +21,19 @@ export interface PushRequest {
 export interface PushResult {
   readonly name: string;
   readonly outcome: StoreWalOutcome;
+  /** SHA-256 of the content that is durable, in hexadecimal. */
+  readonly sha256: string;
+  /** The file as it was before it was read. */
+  readonly file: BigIntStats;
+}
+
+/** Archives a file as `pushWal` does. Several may be under way at the same time. */
+export type PushOne = (request: PushRequest, options: RunOptions) => Promise<PushResult>;
+
+/** Pushes to one repository, whose mark is read once for all. */
+export function walPusher(repository: Repository): PushOne {
+  const proven = new Set<SystemId>();
+  return (request, { signal }) => pushWal(repository, request, { signal, proven });
 }
 
 /**
@@ -31,18 +45,21 @@ export interface PushResult {
 export async function pushWal(
   repository: Repository,
   request: PushRequest,
-  { signal }: RunOptions,
+  { signal, proven }: RunOptions & { readonly proven?: Set<SystemId> },
 ): Promise<PushResult> {
   const file = requireName(request.path);
   await using opened = await openWalFile(request.path, file);
   const systemId = opened.systemId ?? request.serverSystemId;
-  if (systemId !== undefined) await requireIdentity(repository, systemId, { signal });
-  const outcome = await storeWal(
+  if (systemId !== undefined && proven?.has(systemId) !== true) {
+    await requireIdentity(repository, systemId, { signal });
+    proven?.add(systemId);
+  }
+  const { outcome, sha256 } = await storeWal(
     repository,
     { name: file.name, source: () => opened.content() },
     { signal },
   );
-  return { name: file.name, outcome };
+  return { name: file.name, outcome, sha256, file: opened.stats };
 }
 
 function requireName(path: string): WalFileName {

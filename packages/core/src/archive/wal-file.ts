@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import type { BigIntStats } from 'node:fs';
 import { constants, open, type FileHandle } from 'node:fs/promises';
 import { messageOf, TsbkError } from '../kernel/errors.ts';
 import type { SystemId } from '../kernel/system-id.ts';
@@ -10,8 +12,10 @@ export interface OpenWalFile extends AsyncDisposable {
   /** From the page header; history and backup-history files have none. */
   readonly systemId: SystemId | undefined;
   readonly bytes: number;
+  /** As it was when it was opened. */
+  readonly stats: BigIntStats;
   /**
-   * The content, from the start. Fails with `wal-file-unreadable` at its end if the file is not the
+   * The content, from the start. A chunk is lent: its memory is used again for the next. Fails with `wal-file-unreadable` at its end if the file is not the
    * one that was opened any more (size or time of modification), so that nothing half-written is
    * ever completed in the store.
    */
@@ -37,6 +41,7 @@ export async function openWalFile(path: string, file: WalFileName): Promise<Open
     return {
       systemId,
       bytes,
+      stats: before,
       content: () => read(handle, { path, size: before.size, mtimeNs: before.mtimeNs }),
       [Symbol.asyncDispose]: () => handle.close(),
     };
@@ -44,6 +49,16 @@ export async function openWalFile(path: string, file: WalFileName): Promise<Open
     await handle.close();
     throw error;
   }
+}
+
+/** SHA-256 of the content, in hexadecimal. Throws `wal-file-unreadable` if it changes meanwhile. */
+export async function hashWalFile(opened: OpenWalFile, signal: AbortSignal): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of opened.content()) {
+    signal.throwIfAborted();
+    hash.update(chunk);
+  }
+  return hash.digest('hex');
 }
 
 async function check(
@@ -69,8 +84,9 @@ async function* read(
   expected: { readonly path: string; readonly size: bigint; readonly mtimeNs: bigint },
 ): ByteSource {
   let position = 0;
+  // One buffer for all: fresh memory costs more than the reading does.
+  const buffer = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, Number(expected.size)));
   while (position < Number(expected.size)) {
-    const buffer = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, Number(expected.size) - position));
     const { bytesRead } = await handle.read(buffer, 0, buffer.length, position);
     if (bytesRead === 0) throw unreadable(expected.path, 'became shorter while it was read');
     position += bytesRead;

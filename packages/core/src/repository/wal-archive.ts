@@ -15,6 +15,13 @@ export interface ArchivedWal {
   readonly info: BlobInfo;
 }
 
+/** A WAL file that is in the archive. */
+export interface StoredWal {
+  readonly outcome: StoreWalOutcome;
+  /** Of the plain content, in hexadecimal. */
+  readonly sha256: string;
+}
+
 export type StoreWalOutcome =
   /** Stored by this call. */
   | 'stored'
@@ -99,7 +106,7 @@ export async function storeWal(
   repository: Repository,
   wal: { readonly name: string; readonly source: () => ByteSource },
   { signal }: RunOptions,
-): Promise<StoreWalOutcome> {
+): Promise<StoredWal> {
   const { name } = wal;
   // A second object under another extension would shadow this one, or be shadowed by it.
   const [existing] = await placesOf(repository, name, { signal });
@@ -115,7 +122,7 @@ export async function storeWal(
   if (!placed.isOurs || !digestComesFirst(repository)) {
     await storeDigest(repository, { ...placed, name }, { signal });
   }
-  return placed.isOurs ? 'stored' : 'already-there';
+  return { outcome: placed.isOurs ? 'stored' : 'already-there', sha256: placed.sha256 };
 }
 
 /** A WAL file at its place, with the content that was offered. */

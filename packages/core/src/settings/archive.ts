@@ -25,6 +25,13 @@ export const ARCHIVE_SETTINGS = {
     commands: ['archive-push', 'daemon'],
     doc: 'How long one archive-push tries. Then it fails, and PostgreSQL starts it again by itself.',
   }),
+  pushAhead: setting({
+    env: ['TSBK_PUSH_AHEAD', 'TOTAL_BG_UPLOADED_LIMIT'],
+    kind: integer(0, 10_000),
+    default: 64,
+    commands: ['archive-push'],
+    doc: 'How many further files one archive-push stores at most while it is at it, so that PostgreSQL is answered at once when it asks for them. With `0` it stores the asked one alone, and remembers nothing.',
+  }),
   getPatienceMs: setting({
     env: ['TSBK_GET_PATIENCE'],
     kind: duration(0),

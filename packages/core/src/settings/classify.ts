@@ -92,6 +92,8 @@ function judgeSetting(given: Given): Verdict {
 function judgeUnknown(given: Given): Verdict {
   const { name, source, written } = given;
   if (isReservedName(name)) return { kind: 'nothing' };
+  const isOurs = /^(?:TSBK|WAL[GE])_/.test(name);
+  if (source === 'environment' && !isOurs) return { kind: 'nothing' };
   const suggestion = nearest(spelledLike(given, name), candidates(given));
   const didYouMean = suggestion === undefined ? '' : `; did you mean ${suggestion}?`;
   if (/^WAL[GE]_/.test(name)) {
@@ -100,7 +102,6 @@ function judgeUnknown(given: Given): Verdict {
       text: `${written} is no setting of tsbk or WAL-G for PostgreSQL${didYouMean}`,
     };
   }
-  if (source === 'environment' && !name.startsWith('TSBK_')) return { kind: 'nothing' };
   if (belongsToForeignStore(name)) {
     return { kind: 'ignored', text: 'it belongs to a store that tsbk has no adapter for' };
   }

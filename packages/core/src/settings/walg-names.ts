@@ -42,7 +42,6 @@ export const IGNORED_NAMES: ReadonlyMap<string, string> = mapOf({
   WALG_ALIVE_CHECK_INTERVAL: 'a session that is gone is noticed by itself',
   WALG_DOWNLOAD_FILE_RETRIES: 'TSBK_RETRY_BUDGET decides how long is tried',
   WALG_UPLOAD_QUEUE: SPEED,
-  TOTAL_BG_UPLOADED_LIMIT: SPEED,
   WALG_DIRECT_IO: SPEED,
   WALG_DIRECT_IO_BLOCK_COUNT: SPEED,
   WALG_SERIALIZER_TYPE: SPEED,

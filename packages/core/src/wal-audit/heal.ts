@@ -92,7 +92,7 @@ async function heal(
   try {
     if (proof.systemId !== undefined) await requireIdentity(repository, proof.systemId, { signal });
     const source = (): ByteSource => sameAsProven(proof, signal);
-    const outcome = await storeWal(repository, { name, source }, { signal });
+    const { outcome } = await storeWal(repository, { name, source }, { signal });
     return { segment, outcome, where };
   } catch (error) {
     if (!isTsbkError(error, 'wal-conflict') && !isTsbkError(error, 'wal-file-unreadable'))
