@@ -17,8 +17,12 @@ const COMMANDS = [
   { folder: 'restore-command', command: 'tsbk-archive-get' },
 ] as const;
 
-/** What the worker threads of `tsbk` run; found beside the chunk that starts them. */
-const LANE = join(ROOT, 'packages/core/src/engine/lane.ts');
+/** What worker threads run; found beside the chunk that starts them. */
+const ENGINE = join(ROOT, 'packages/core/src/engine');
+const THREADS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  tsbk: { 'lib/lane': join(ENGINE, 'lane.ts'), 'lib/push-lane': join(ENGINE, 'push-lane.ts') },
+  'tsbk-archive-push': { 'lib/push-lane': join(ENGINE, 'push-lane.ts') },
+};
 
 /** What the launchers of archive-get have in common. */
 const TAKE_AHEAD = join(ROOT, 'packages/restore-command/src/take-ahead.sh');
@@ -52,7 +56,7 @@ async function bundle(folder: string, command: string): Promise<void> {
   await build({
     entryPoints: {
       [command]: join(ROOT, 'packages', folder, 'src/main.ts'),
-      ...(command === 'tsbk' ? { 'lib/lane': LANE } : {}),
+      ...THREADS[command],
     },
     outdir,
     outExtension: { '.js': '.mjs' },

@@ -1,8 +1,8 @@
 import { dirname, join } from 'node:path';
 import { pushAhead } from '@tsbk/core/archive/push-ahead';
-import { walPusher } from '@tsbk/core/archive/push';
 import type { PushMemory } from '@tsbk/core/archive/push-memory';
 import { systemIdOfDataDirectory } from '@tsbk/core/cluster/system-id';
+import { openPushers } from '@tsbk/core/engine/open-pushers';
 import { openRepository } from '@tsbk/core/engine/open-repository';
 import type { ReportEvent } from '@tsbk/core/ports/report';
 import type { LoadedSettings } from '@tsbk/core/settings/load';
@@ -14,9 +14,6 @@ export interface StorePush {
   readonly log: (line: string) => void;
   readonly signal: AbortSignal;
 }
-
-/** Files under way at the same time. */
-const WIDTH = 4;
 
 /** The part of the command that reaches the repository: the asked file, and those that come next. */
 export async function pushToStore({
@@ -37,10 +34,11 @@ export async function pushToStore({
     report,
   });
   const serverSystemId = await systemIdOfDataDirectory(join(dirname(path), '..'));
-  const width = Math.min(WIDTH, config.uploadConcurrency);
+  await using pushers = openPushers(settings, repository, { report });
+  const { push, width } = pushers;
   const { name, outcome } = await pushAhead(
     { path, serverSystemId, ahead: config.pushAhead, width },
-    { push: walPusher(repository), clock: repository.clock, report, memory },
+    { push, clock: repository.clock, report, memory },
     { signal },
   );
   if (outcome === 'already-there') log(`${name} was archived before, with the same content`);

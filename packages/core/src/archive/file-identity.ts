@@ -1,12 +1,19 @@
 import type { BigIntStats } from 'node:fs';
 
+/** The attributes by which a file is known; plain, so that threads can hand it over. */
+export type FileStamp = Pick<BigIntStats, 'dev' | 'ino' | 'size' | 'mtimeNs' | 'ctimeNs'>;
+
+export function fileStamp({ dev, ino, size, mtimeNs, ctimeNs }: FileStamp): FileStamp {
+  return { dev, ino, size, mtimeNs, ctimeNs };
+}
+
 /**
  * What tells one state of a file from every other, short of its content, in the form that
  * `stat -L -c '%d:%i:%s:%.9Y:%.9Z'` prints: device, inode, bytes, modification and change time.
  * The change time moves with every write, and no program sets it back.
  */
-export function fileIdentity(stats: BigIntStats): string {
-  const { dev, ino, size, mtimeNs, ctimeNs } = stats;
+export function fileIdentity(stamp: FileStamp): string {
+  const { dev, ino, size, mtimeNs, ctimeNs } = stamp;
   return `${dev}:${ino}:${size}:${seconds(mtimeNs)}:${seconds(ctimeNs)}`;
 }
 
@@ -21,7 +28,7 @@ const COARSE_STEP_NS = 2n * SECOND_NS;
  * one it has. Both stamps must come from one clock, so files of two file systems, of which one may be
  * a server's, need more distance.
  */
-export function isOlder(file: BigIntStats, probe: BigIntStats): boolean {
+export function isOlder(file: FileStamp, probe: FileStamp): boolean {
   const isFine = file.dev === probe.dev && probe.ctimeNs % SECOND_NS !== 0n;
   return file.ctimeNs + (isFine ? STEP_NS : COARSE_STEP_NS) < probe.ctimeNs;
 }

@@ -1,4 +1,3 @@
-import type { BigIntStats } from 'node:fs';
 import { basename } from 'node:path';
 import { TsbkError } from '../kernel/errors.ts';
 import type { SystemId } from '../kernel/system-id.ts';
@@ -6,6 +5,7 @@ import { parseWalFileName, type WalFileName } from '../kernel/wal-file.ts';
 import { requireIdentity } from '../repository/identity.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
 import { storeWal, type StoreWalOutcome } from '../repository/wal-archive.ts';
+import { fileStamp, type FileStamp } from './file-identity.ts';
 import { openWalFile } from './wal-file.ts';
 
 export interface PushRequest {
@@ -24,7 +24,7 @@ export interface PushResult {
   /** SHA-256 of the content that is durable, in hexadecimal. */
   readonly sha256: string;
   /** The file as it was before it was read. */
-  readonly file: BigIntStats;
+  readonly file: FileStamp;
 }
 
 /** Archives a file as `pushWal` does. Several may be under way at the same time. */
@@ -56,10 +56,10 @@ export async function pushWal(
   }
   const { outcome, sha256 } = await storeWal(
     repository,
-    { name: file.name, source: () => opened.content() },
+    { name: file.name, bytes: opened.bytes, source: () => opened.content() },
     { signal },
   );
-  return { name: file.name, outcome, sha256, file: opened.stats };
+  return { name: file.name, outcome, sha256, file: fileStamp(opened.stats) };
 }
 
 function requireName(path: string): WalFileName {

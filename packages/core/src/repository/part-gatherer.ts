@@ -19,8 +19,15 @@ export interface PartGatherer {
 
 const FIRST_BUFFER_BYTES = 64 * 1024;
 
-/** Reads `source`; every wait ends with the signal. */
-export function partGatherer(source: ByteSource, signal: AbortSignal): PartGatherer {
+/**
+ * Reads `source`; every wait ends with the signal. Memory for the first part is taken at once for
+ * `expectedBytes`, and grows by doubling where nothing is expected.
+ */
+export function partGatherer(
+  source: ByteSource,
+  signal: AbortSignal,
+  expectedBytes = FIRST_BUFFER_BYTES,
+): PartGatherer {
   const iterator = source[Symbol.asyncIterator]();
   const free: Buffer[] = [];
   let state: 'idle' | 'pulling' | 'ended' = 'idle';
@@ -38,7 +45,7 @@ export function partGatherer(source: ByteSource, signal: AbortSignal): PartGathe
   return {
     next: async (bytes) => {
       // A small object shall not cost the memory of a whole part.
-      let buffer = takeBuffer(free, bytes, isFirst ? FIRST_BUFFER_BYTES : bytes);
+      let buffer = takeBuffer(free, bytes, isFirst ? expectedBytes : bytes);
       isFirst = false;
       let length = 0;
       while (length < bytes) {

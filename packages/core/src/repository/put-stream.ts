@@ -12,6 +12,8 @@ export interface PutStreamOptions {
   readonly partBytes: number;
   /** Parts on their way at once. Memory is `(partsInFlight + 1) × partBytes`. */
   readonly partsInFlight: number;
+  /** About how long the object will be, where that is known: a guess costs memory, no more. */
+  readonly expectedBytes?: number | undefined;
 }
 
 export interface PutStreamResult {
@@ -39,7 +41,7 @@ export async function putStream(
   // Ends the wait for the source, and the parts on their way, when one part has failed.
   const failure = new AbortController();
   const stop = AbortSignal.any([signal, failure.signal]);
-  const parts = partGatherer(source, stop);
+  const parts = partGatherer(source, stop, options.expectedBytes);
   try {
     const first = await parts.next(sizes.of(1));
     if (first.last) {

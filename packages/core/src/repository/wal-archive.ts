@@ -6,13 +6,22 @@ import { walDigestKey, walKey, withExtension } from './layout.ts';
 import { openObject, type OpenObject } from './read-object.ts';
 import type { Repository, RunOptions } from './repository.ts';
 import { announceDigest, digestComesFirst, readWalDigest, storeDigest } from './wal-digest.ts';
-import { writeObject } from './write-object.ts';
+import { writeIfAbsent } from './write-object.ts';
 
 /** A WAL file of the archive: where it is and how it is compressed. */
 export interface ArchivedWal {
   readonly key: string;
   readonly extension: string;
   readonly info: BlobInfo;
+}
+
+/** A WAL file to store. */
+export interface OfferedWal {
+  readonly name: string;
+  /** Its length, if that is known. */
+  readonly bytes?: number | undefined;
+  /** The content, from the start each time. */
+  readonly source: () => ByteSource;
 }
 
 /** A WAL file that is in the archive. */
@@ -104,7 +113,7 @@ export async function openWal(
  */
 export async function storeWal(
   repository: Repository,
-  wal: { readonly name: string; readonly source: () => ByteSource },
+  wal: OfferedWal,
   { signal }: RunOptions,
 ): Promise<StoredWal> {
   const { name } = wal;
@@ -136,7 +145,7 @@ interface PlacedWal {
 
 async function write(
   repository: Repository,
-  { name, source }: { readonly name: string; readonly source: () => ByteSource },
+  { name, bytes, source }: OfferedWal,
   { signal }: RunOptions,
 ): Promise<PlacedWal> {
   if (digestComesFirst(repository)) {
@@ -144,9 +153,9 @@ async function write(
     const { sha256 } = await digest(source());
     await announceDigest(repository, { extension, name, sha256 }, { signal });
   }
-  const { key, outcome, plain } = await writeObject(
+  const { key, outcome, plain } = await writeIfAbsent(
     repository,
-    { key: walKey(name), source: source(), ifAbsent: true },
+    { key: walKey(name), source: source(), bytes },
     { signal },
   );
   const placed = { key, extension: repository.writeCodec.extension, sha256: plain.sha256 };
@@ -159,7 +168,7 @@ async function write(
 async function find(
   repository: Repository,
   { key, extension }: Pick<ArchivedWal, 'key' | 'extension'>,
-  { name, source }: { readonly name: string; readonly source: () => ByteSource },
+  { name, source }: OfferedWal,
   { signal }: RunOptions,
 ): Promise<PlacedWal> {
   const { sha256 } = await digest(source());

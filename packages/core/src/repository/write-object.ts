@@ -12,14 +12,28 @@ import type { Repository, RunOptions } from './repository.ts';
 export interface RawObject {
   readonly key: string;
   readonly source: ByteSource;
+  /** Bytes of the source, where that is known. */
+  readonly bytes?: number | undefined;
 }
 
 type Written = Receipt & { readonly outcome: PutOutcome };
 
 /**
- * Writes an object and hashes its content. The source is read to its end also when the outcome is
- * `exists`, so that the receipt's plain hash can be compared with what is stored.
+ * Writes an object if its key is free, and hashes its content and nothing else. The source is read to
+ * its end also when the outcome is `exists`, so that the hash can be compared with what is stored.
  */
+export async function writeIfAbsent(
+  repository: Repository,
+  { key, source, bytes }: RawObject,
+  { signal }: RunOptions,
+): Promise<{ readonly key: string; readonly outcome: PutOutcome; readonly plain: ContentId }> {
+  const plain = tally();
+  const object = { key, source: pipe(source, plain.stage), bytes, ifAbsent: true };
+  const sent = await send(repository, object, { signal });
+  return { ...sent, plain: plain.result() };
+}
+
+/** Writes an object and hashes its content, and what of it is stored. */
 export async function writeObject(
   repository: Repository,
   object: RawObject & { readonly ifAbsent: boolean },
@@ -31,28 +45,39 @@ export async function writeObject(
   return { ...written, plain: plain.result() };
 }
 
-/**
- * The one expression by which raw bytes become a stored object: compress ▸ encrypt ▸ tally ▸ put.
- */
+/** Sends an object, and hashes what of it is stored. */
 async function transmit(
   repository: Repository,
   object: RawObject & { readonly ifAbsent: boolean },
   { signal }: RunOptions,
 ): Promise<Omit<Written, 'plain'>> {
-  const { writeCodec, cipher, store, partBytes, partsInFlight } = repository;
+  const stored = tally();
+  const sent = await send(repository, object, { signal, last: stored.stage });
+  return { ...sent, stored: stored.result() };
+}
+
+/**
+ * The one expression by which raw bytes become a stored object: compress ▸ encrypt ▸ tally ▸ put.
+ */
+async function send(
+  { writeCodec, cipher, store, partBytes, partsInFlight }: Repository,
+  object: RawObject & { readonly ifAbsent: boolean },
+  { signal, last = asItIs }: RunOptions & { readonly last?: ByteStage },
+): Promise<{ readonly key: string; readonly outcome: PutOutcome }> {
   if (writeCodec.compress === undefined) {
     throw new TypeError(`${writeCodec.name} cannot be written`);
   }
-  const stored = tally();
   const key = withExtension(object.key, writeCodec.extension);
   const { outcome } = await putStream(
     store,
     key,
-    pipe(object.source, writeCodec.compress, cipher.encrypt, stored.stage),
-    { ifAbsent: object.ifAbsent, signal, partBytes, partsInFlight },
+    pipe(object.source, writeCodec.compress, cipher.encrypt, last),
+    { ifAbsent: object.ifAbsent, signal, partBytes, partsInFlight, expectedBytes: object.bytes },
   );
-  return { key, outcome, stored: stored.result() };
+  return { key, outcome };
 }
+
+const asItIs: ByteStage = (source) => source;
 
 /**
  * Writes a part of a backup, which must not exist yet. Its source may lend its chunks. Throws

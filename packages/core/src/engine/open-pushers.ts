@@ -1,0 +1,85 @@
+import { walPusher, type PushOne, type PushRequest, type PushResult } from '../archive/push.ts';
+import { LaneThread } from '../lanes/thread.ts';
+import type { Report } from '../ports/report.ts';
+import type { Repository } from '../repository/repository.ts';
+import type { LoadedSettings } from '../settings/load.ts';
+import { toPortableSettings } from '../settings/portable.ts';
+import type { LaneSetup } from './lane.ts';
+import type { OpenedRepository } from './open-repository.ts';
+
+/** Those who store WAL files at the same time. */
+export interface Pushers extends AsyncDisposable {
+  readonly push: PushOne;
+  /** How many files can be under way at once. */
+  readonly width: number;
+}
+
+/** Files that this thread has under way at once: while one is compressed, the others are sent. */
+const HERE_MAX = 4;
+/** Measured: more gain nothing, and the server has other uses for its cores. */
+const THREADS_MAX = 3;
+/** One request for a whole segment of the usual size, which compressed is rarely longer. */
+const WAL_PART_BYTES = 17 * 1024 ** 2;
+
+/** In the source tree a file beside this one; in a build the bundle that stands beside this chunk. */
+const ENTRY = new URL(
+  import.meta.url.endsWith('.ts') ? './push-lane.ts' : './push-lane.mjs',
+  import.meta.url,
+);
+
+/**
+ * Stores WAL files in `repository`: up to four in this thread, those beyond in threads of their own,
+ * which begin when there is something for them to do, one less than `TSBK_LANES`.
+ */
+export function openPushers(
+  settings: LoadedSettings,
+  repository: OpenedRepository,
+  { report }: { readonly report: Report },
+): Pushers {
+  const { lanes, uploadConcurrency } = settings.config;
+  const here = Math.min(HERE_MAX, uploadConcurrency);
+  const most = Math.max(0, Math.min(THREADS_MAX, lanes - 1, uploadConcurrency - here));
+  const pushHere = walPusher(forWal(repository, settings));
+  const { cipherMaterial, limits, failpointCalls } = repository;
+  const setup = { settings: toPortableSettings(settings), cipherMaterial, limits, failpointCalls };
+  const threads: LaneThread[] = [];
+  const idle: LaneThread[] = [];
+  let atWork = 0;
+
+  const threadFor = (): LaneThread | undefined => {
+    const free = idle.pop();
+    if (free !== undefined || threads.length >= most) return free;
+    const begun = new LaneThread({ entry: ENTRY, setup: setup satisfies LaneSetup, report });
+    threads.push(begun);
+    return begun;
+  };
+  return {
+    width: here + most,
+    push: async (request, { signal }) => {
+      const thread = atWork < here ? undefined : threadFor();
+      if (thread === undefined) {
+        atWork += 1;
+        return await pushHere(request, { signal }).finally(() => (atWork -= 1));
+      }
+      try {
+        // What `push-lane.ts` answers to this task; types cannot reach through a port.
+        const input = request satisfies PushRequest;
+        return (await thread.run({ task: 'push', input, signal })) as PushResult;
+      } finally {
+        if (thread.isAlive) idle.push(thread);
+      }
+    },
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all(threads.map((thread) => thread.close()));
+    },
+  };
+}
+
+/** Segments go in one request where nobody has asked for smaller parts. */
+export function forWal<R extends Repository>(
+  repository: R,
+  { config, origins }: LoadedSettings,
+): R {
+  if (config.filePrefix !== undefined || origins.s3PartBytes !== undefined) return repository;
+  return { ...repository, partBytes: Math.max(repository.partBytes, WAL_PART_BYTES) };
+}
