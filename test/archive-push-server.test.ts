@@ -80,7 +80,8 @@ for (const version of [13, 18] as const) {
         version,
         walSegmentMb: 1,
         archiveCommand: `env $(cat ${mode}) ${archivePush} %p`,
-        env: { ...env, ...store.env, TSBK_PUSH_TIMEOUT: '5s' },
+        // What is stored when is told by the answers then.
+        env: { ...env, ...store.env, TSBK_PUSH_TIMEOUT: '5s', TSBK_PUSH_AHEAD: '0' },
       });
       const first = await archiveEverything(server);
       const pid = await archiverPid(server);

@@ -28,6 +28,7 @@ import {
   largeSegment,
   segmentContent,
   segmentName,
+  SYSTEM_ID,
   writeWalFile,
   type SegmentShape,
 } from './support/wal-file.ts';
@@ -37,23 +38,34 @@ type Env = Readonly<Record<string, string>>;
 
 const SEGMENT = segmentName(1);
 
+/** What a segment says of its server. */
+const WRITER = `system identifier ${SYSTEM_ID}`;
+
 /** One file of each kind, and another content that it could have. */
 const KINDS = [
   {
     name: SEGMENT,
     content: segmentContent(SEGMENT),
-    other: segmentContent(SEGMENT, { seed: 'b' }),
+    other: segmentContent(SEGMENT, { seed: 'b', magic: 0xd118 }),
+    says: [`${WRITER}, PostgreSQL 17, timeline 1`, `${WRITER}, PostgreSQL 18, timeline 1`],
   },
   {
     name: `${segmentName(2)}.partial`,
     content: segmentContent(segmentName(2)),
     other: segmentContent(segmentName(2), { seed: 'b' }),
+    says: [`${WRITER}, PostgreSQL 17, timeline 1`, `${WRITER}, PostgreSQL 17, timeline 1`],
   },
-  { name: '00000002.history', content: historyContent(), other: historyContent('another reason') },
+  {
+    name: '00000002.history',
+    content: historyContent(),
+    other: '1\t0/6000000\tno recovery target specified\n',
+    says: ['a branch of timeline 1 at 0/5000000', 'a branch of timeline 1 at 0/6000000'],
+  },
   {
     name: `${SEGMENT}.00000028.backup`,
     content: backupHistoryContent(),
     other: backupHistoryContent('weekly'),
+    says: ['unknown', 'unknown'],
   },
 ] as const;
 
@@ -87,7 +99,7 @@ function answers(run: TsbkRun, code: number, message: RegExp): void {
 }
 
 describe('tsbk-archive-push', () => {
-  for (const { name, content, other } of KINDS) {
+  for (const { name, content, other, says } of KINDS) {
     it(`stores ${name} so that another process fetches it, takes it again, and never replaces it`, async () => {
       const at = place();
       const path = writeWalFile(at.wal, name, content);
@@ -100,12 +112,14 @@ describe('tsbk-archive-push', () => {
       answers(await pushWal(path, at.env), 0, /was archived before, with the same content/);
 
       writeWalFile(at.wal, name, other);
+      const origins = new RegExp(`Archived since [-0-9T:.Z]+: ${says[0]}; offered: ${says[1]}`);
       for (const codec of name === SEGMENT ? ['lz4', 'zstd'] : ['lz4']) {
         const env = { ...at.env, WALG_COMPRESSION_METHOD: codec };
         const refused = await pushWal(path, env);
         answers(refused, 65, /\[wal-conflict\]/);
         assert.ok(refused.stderr.includes(`${name}.lz4 already holds other content`));
         assert.match(refused.stderr, /\(archived [0-9a-f]{12}…, offered [0-9a-f]{12}…\)/);
+        assert.match(refused.stderr, origins);
       }
       sameBytes(readFileSync(object), bytes);
       const after = statSync(object);
@@ -262,9 +276,9 @@ describe('tsbk-archive-push refuses, and stores nothing:', () => {
       const { model } = store;
       const path = writeWalFile(serverFolder('wal'), SEGMENT, segmentContent(SEGMENT));
       // Opened and measured by then, and not yet read.
-      model.addRule({ operation: 'HeadObject', fault: { kind: 'delay', ms: 1000 } });
+      model.addRule({ operation: 'ListObjectsV2', fault: { kind: 'delay', ms: 1000 } });
       const pushing = pushWal(path, store.env);
-      await store.asked('HeadObject');
+      await store.asked('ListObjectsV2');
       if (change === 'grows') appendFileSync(path, 'x');
       else if (change === 'becomes shorter') truncateSync(path, 8192);
       else utimesSync(path, new Date(), new Date());

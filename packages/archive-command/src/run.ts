@@ -5,6 +5,7 @@ import type { Asked } from '@tsbk/core/archive/push-record';
 import { stateDirectoryOf } from '@tsbk/core/cluster/state-directory';
 import { pushByDaemon } from '@tsbk/core/engine/ask-daemon';
 import { systemClock } from '@tsbk/core/engine/clock';
+import { keepCompiled } from '@tsbk/core/engine/compile-cache';
 import { GRACE_MS } from '@tsbk/core/engine/command-process';
 import { describeError } from '@tsbk/core/engine/describe-error';
 import { withGrace } from '@tsbk/core/engine/grace';
@@ -71,7 +72,9 @@ async function memoryFor(
   if (dataDir === undefined || place === undefined || config.pushAhead === 0) return undefined;
   const stateDirectory = stateDirectoryOf(dataDir, config.stateDirectory);
   try {
-    return await openPushMemory({ stateDirectory, place, asked, clock: systemClock });
+    const memory = await openPushMemory({ stateDirectory, place, asked, clock: systemClock });
+    await keepCompiled(stateDirectory);
+    return memory;
   } catch (error) {
     log(`warning: nothing is pushed ahead: ${messageOf(error)}`);
     return undefined;

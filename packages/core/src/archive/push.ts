@@ -4,6 +4,7 @@ import type { SystemId } from '../kernel/system-id.ts';
 import { parseWalFileName, type WalFileName } from '../kernel/wal-file.ts';
 import { requireIdentity } from '../repository/identity.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
+import { listNewness, type IsNew } from '../repository/wal-newness.ts';
 import { storeWal, type StoreWalOutcome } from '../repository/wal-archive.ts';
 import { fileStamp, type FileStamp } from './file-identity.ts';
 import { openWalFile } from './wal-file.ts';
@@ -30,10 +31,43 @@ export interface PushResult {
 /** Archives a file as `pushWal` does. Several may be under way at the same time. */
 export type PushOne = (request: PushRequest, options: RunOptions) => Promise<PushResult>;
 
-/** Pushes to one repository, whose mark is read once for all. */
-export function walPusher(repository: Repository): PushOne {
+export interface WalPusherOptions {
+  /** Whether one listing costs less than to look at each place of a segment. */
+  readonly lists?: boolean;
+}
+
+/** What is asked of the repository once for all files. */
+interface Shared {
+  readonly proven: Set<SystemId>;
+  readonly isNew: (segment: string, options: RunOptions) => Promise<boolean>;
+}
+
+/** After that others may have archived so much that it misleads. */
+const LISTING_MS = 60_000;
+
+/** Pushes to one repository, of which what holds for all files is asked once. */
+export function walPusher(
+  repository: Repository,
+  { lists = false }: WalPusherOptions = {},
+): PushOne {
   const proven = new Set<SystemId>();
-  return (request, { signal }) => pushWal(repository, request, { signal, proven });
+  let listing: Promise<IsNew> | undefined;
+  let listedMs = 0;
+  const isNew = async (segment: string, { signal }: RunOptions): Promise<boolean> => {
+    if (!lists) return false;
+    const nowMs = repository.clock.monotonicMs();
+    if (listing === undefined || nowMs - listedMs > LISTING_MS) {
+      listedMs = nowMs;
+      listing = listNewness(repository, segment, { signal });
+    }
+    try {
+      return (await listing)(segment);
+    } catch (error) {
+      listing = undefined;
+      throw error;
+    }
+  };
+  return (request, { signal }) => pushWal(repository, request, { signal, proven, isNew });
 }
 
 /**
@@ -45,7 +79,7 @@ export function walPusher(repository: Repository): PushOne {
 export async function pushWal(
   repository: Repository,
   request: PushRequest,
-  { signal, proven }: RunOptions & { readonly proven?: Set<SystemId> },
+  { signal, proven, isNew }: RunOptions & Partial<Shared>,
 ): Promise<PushResult> {
   const file = requireName(request.path);
   await using opened = await openWalFile(request.path, file);
@@ -54,12 +88,18 @@ export async function pushWal(
     await requireIdentity(repository, systemId, { signal });
     proven?.add(systemId);
   }
+  const { name } = file;
   const { outcome, sha256 } = await storeWal(
     repository,
-    { name: file.name, bytes: opened.bytes, source: () => opened.content() },
+    {
+      name,
+      bytes: opened.bytes,
+      source: () => opened.content(),
+      isNew: file.kind === 'segment' && (await isNew?.(name, { signal })) === true,
+    },
     { signal },
   );
-  return { name: file.name, outcome, sha256, file: fileStamp(opened.stats) };
+  return { name, outcome, sha256, file: fileStamp(opened.stats) };
 }
 
 function requireName(path: string): WalFileName {

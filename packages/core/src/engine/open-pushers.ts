@@ -39,7 +39,7 @@ export function openPushers(
   const { lanes, uploadConcurrency } = settings.config;
   const here = Math.min(HERE_MAX, uploadConcurrency);
   const most = Math.max(0, Math.min(THREADS_MAX, lanes - 1, uploadConcurrency - here));
-  const pushHere = walPusher(forWal(repository, settings));
+  const pushHere = pusherFor(repository, settings);
   const { cipherMaterial, limits, failpointCalls } = repository;
   const setup = { settings: toPortableSettings(settings), cipherMaterial, limits, failpointCalls };
   const threads: LaneThread[] = [];
@@ -75,11 +75,15 @@ export function openPushers(
   };
 }
 
-/** Segments go in one request where nobody has asked for smaller parts. */
-export function forWal<R extends Repository>(
-  repository: R,
-  { config, origins }: LoadedSettings,
-): R {
-  if (config.filePrefix !== undefined || origins.s3PartBytes !== undefined) return repository;
-  return { ...repository, partBytes: Math.max(repository.partBytes, WAL_PART_BYTES) };
+/**
+ * Stores in this thread. To S3 a segment goes in one request, where nobody has asked for smaller parts,
+ * and a listing says which are new; in a directory looking costs less than listing it.
+ */
+export function pusherFor(repository: Repository, { config, origins }: LoadedSettings): PushOne {
+  if (config.filePrefix !== undefined) return walPusher(repository);
+  const partBytes =
+    origins.s3PartBytes === undefined
+      ? Math.max(repository.partBytes, WAL_PART_BYTES)
+      : repository.partBytes;
+  return walPusher({ ...repository, partBytes, partBuffers: [] }, { lists: true });
 }

@@ -1,12 +1,12 @@
 /** What a thread of `open-pushers.ts` runs: stores whole WAL files, one at a time. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { walPusher, type PushRequest } from '../archive/push.ts';
+import type { PushRequest } from '../archive/push.ts';
 import type { LaneWord, Slabs } from '../lanes/messages.ts';
 import { serveLane } from '../lanes/serve.ts';
 import { fromPortableSettings } from '../settings/portable.ts';
 import type { LaneSetup } from './lane.ts';
 import { openRepository } from './open-repository.ts';
-import { forWal } from './open-pushers.ts';
+import { pusherFor } from './open-pushers.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('a lane runs in a worker thread');
@@ -21,7 +21,7 @@ const repository = await openRepository(settings, {
   retryBudgetMs: settings.config.pushTimeoutMs,
   report: (event) => port.postMessage({ kind: 'report', event } satisfies LaneWord),
 });
-const push = walPusher(forWal(repository, settings));
+const push = pusherFor(repository, settings);
 
 serveLane(port, slabs, {
   tasks: { push: (request: PushRequest, { signal }) => push(request, { signal }) },

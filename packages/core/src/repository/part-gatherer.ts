@@ -17,6 +17,13 @@ export interface PartGatherer {
   close(): Promise<void>;
 }
 
+export interface PartGathererOptions {
+  /** About how much there is to gather. */
+  readonly expectedBytes?: number | undefined;
+  /** Memory to use, and where it comes back to: with one list for many sources it is used again. */
+  readonly free?: Buffer[] | undefined;
+}
+
 const FIRST_BUFFER_BYTES = 64 * 1024;
 
 /**
@@ -26,10 +33,9 @@ const FIRST_BUFFER_BYTES = 64 * 1024;
 export function partGatherer(
   source: ByteSource,
   signal: AbortSignal,
-  expectedBytes = FIRST_BUFFER_BYTES,
+  { expectedBytes = FIRST_BUFFER_BYTES, free = [] }: PartGathererOptions = {},
 ): PartGatherer {
   const iterator = source[Symbol.asyncIterator]();
-  const free: Buffer[] = [];
   let state: 'idle' | 'pulling' | 'ended' = 'idle';
   let rest: Uint8Array = Buffer.alloc(0);
   let isFirst = true;

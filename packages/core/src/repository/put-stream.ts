@@ -14,6 +14,8 @@ export interface PutStreamOptions {
   readonly partsInFlight: number;
   /** About how long the object will be, where that is known: a guess costs memory, no more. */
   readonly expectedBytes?: number | undefined;
+  /** Memory of parts that were sent, for the next object; its own if absent. */
+  readonly partBuffers?: Buffer[] | undefined;
 }
 
 export interface PutStreamResult {
@@ -41,11 +43,15 @@ export async function putStream(
   // Ends the wait for the source, and the parts on their way, when one part has failed.
   const failure = new AbortController();
   const stop = AbortSignal.any([signal, failure.signal]);
-  const parts = partGatherer(source, stop, options.expectedBytes);
+  const parts = partGatherer(source, stop, {
+    expectedBytes: options.expectedBytes,
+    free: options.partBuffers,
+  });
   try {
     const first = await parts.next(sizes.of(1));
     if (first.last) {
       const outcome = await store.put(key, first.bytes, { signal, ifAbsent });
+      parts.recycle(first);
       return { outcome, bytes: first.bytes.length };
     }
     const upload = await store.upload(key, { signal, ifAbsent });

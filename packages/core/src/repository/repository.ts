@@ -19,6 +19,11 @@ export interface Repository {
   /** Size of an upload's parts before it grows, and how many of one object are under way. */
   readonly partBytes: number;
   readonly partsInFlight: number;
+  /**
+   * Where the memory of parts that were sent waits for the next object, for those who write many:
+   * fresh memory for each costs more than the sending.
+   */
+  readonly partBuffers?: Buffer[];
 }
 
 /** Every call that reaches the store hears this. */

@@ -1,11 +1,12 @@
 import { TsbkError } from '../kernel/errors.ts';
+import type { Instant } from '../kernel/instant.ts';
 import type { BlobInfo } from '../ports/blob-store.ts';
 import type { ByteSource } from '../ports/bytes.ts';
-import { tally } from '../stream/tally.ts';
 import { walDigestKey, walKey, withExtension } from './layout.ts';
 import { openObject, type OpenObject } from './read-object.ts';
 import type { Repository, RunOptions } from './repository.ts';
 import { announceDigest, digestComesFirst, readWalDigest, storeDigest } from './wal-digest.ts';
+import { keepHead, readContent, walConflict, type WalContent } from './wal-conflict.ts';
 import { writeIfAbsent } from './write-object.ts';
 
 /** A WAL file of the archive: where it is and how it is compressed. */
@@ -22,6 +23,8 @@ export interface OfferedWal {
   readonly bytes?: number | undefined;
   /** The content, from the start each time. */
   readonly source: () => ByteSource;
+  /** As far as is known it is not archived: then nobody looks before it is written, only afterwards. */
+  readonly isNew?: boolean | undefined;
 }
 
 /** A WAL file that is in the archive. */
@@ -118,27 +121,28 @@ export async function storeWal(
 ): Promise<StoredWal> {
   const { name } = wal;
   // A second object under another extension would shadow this one, or be shadowed by it.
-  const [existing] = await placesOf(repository, name, { signal });
+  const [existing] = wal.isNew === true ? [] : await placesOf(repository, name, { signal });
   const placed =
     existing === undefined
       ? await write(repository, wal, { signal })
       : await find(repository, existing, wal, { signal });
-  const ours = { name, sha256: placed.sha256, left: placed.isOurs ? placed.key : undefined };
+  const { sha256 } = placed.content;
+  const ours = { name, content: placed.content, left: placed.isOurs ? placed.key : undefined };
   for (const other of await placesOf(repository, name, { signal, but: placed.key })) {
     await mustHold(repository, other, ours, { signal });
   }
   // Where the digest comes first, it is there when this call has stored the file.
   if (!placed.isOurs || !digestComesFirst(repository)) {
-    await storeDigest(repository, { ...placed, name }, { signal });
+    await storeDigest(repository, { ...placed, sha256, name }, { signal });
   }
-  return { outcome: placed.isOurs ? 'stored' : 'already-there', sha256: placed.sha256 };
+  return { outcome: placed.isOurs ? 'stored' : 'already-there', sha256 };
 }
 
 /** A WAL file at its place, with the content that was offered. */
 interface PlacedWal {
   readonly key: string;
   readonly extension: string;
-  readonly sha256: string;
+  readonly content: WalContent;
   /** This call stored it. */
   readonly isOurs: boolean;
 }
@@ -150,18 +154,20 @@ async function write(
 ): Promise<PlacedWal> {
   if (digestComesFirst(repository)) {
     const { extension } = repository.writeCodec;
-    const { sha256 } = await digest(source());
+    const { sha256 } = await readContent(source());
     await announceDigest(repository, { extension, name, sha256 }, { signal });
   }
+  const begin = keepHead();
   const { key, outcome, plain } = await writeIfAbsent(
     repository,
-    { key: walKey(name), source: source(), bytes },
+    { key: walKey(name), source: begin.stage(source()), bytes },
     { signal },
   );
-  const placed = { key, extension: repository.writeCodec.extension, sha256: plain.sha256 };
+  const content = { sha256: plain.sha256, head: begin.head() };
+  const placed = { key, extension: repository.writeCodec.extension, content };
   if (outcome === 'stored') return { ...placed, isOurs: true };
   if ((await repository.store.stat(key, { signal })) === undefined) throw vanished(key);
-  await mustHold(repository, placed, { name, sha256: placed.sha256 }, { signal });
+  await mustHold(repository, placed, { name, content }, { signal });
   return { ...placed, isOurs: false };
 }
 
@@ -171,11 +177,11 @@ async function find(
   { name, source }: OfferedWal,
   { signal }: RunOptions,
 ): Promise<PlacedWal> {
-  const { sha256 } = await digest(source());
-  await mustHold(repository, { key, extension }, { name, sha256 }, { signal });
+  const content = await readContent(source());
+  await mustHold(repository, { key, extension }, { name, content }, { signal });
   // Another push of this file may still be making it durable, and may yet fail at that.
   if (!(await repository.store.confirm(key, { signal }))) throw vanished(key);
-  return { key, extension, sha256, isOurs: false };
+  return { key, extension, content, isOurs: false };
 }
 
 function vanished(key: string): TsbkError {
@@ -190,43 +196,40 @@ async function mustHold(
   existing: Pick<ArchivedWal, 'key' | 'extension'>,
   ours: {
     readonly name: string;
-    readonly sha256: string;
+    readonly content: WalContent;
     /** Where this call has just stored it. */
     readonly left?: string | undefined;
   },
   { signal }: RunOptions,
 ): Promise<void> {
-  const theirs = await archivedDigest(repository, existing, ours.name, { signal });
-  if (theirs === ours.sha256) return;
-  throw new TsbkError(
-    'wal-conflict',
-    `${repository.store.url}/${existing.key} already holds other content than ${ours.name} ` +
-      `(archived ${theirs?.slice(0, 12) ?? 'nothing'}…, offered ${ours.sha256.slice(0, 12)}…)`,
-    {
-      hint:
-        (ours.left === undefined
-          ? 'Nothing was changed. '
-          : `${ours.left} was written at the same moment, and both are left: whichever is wrong must be removed by hand. `) +
-        'Most likely two servers archive to one prefix, or a copy of this cluster was started: give each its own prefix.',
-    },
-  );
+  const theirs = await archivedContent(repository, existing, ours.name, { signal });
+  if (theirs?.sha256 === ours.content.sha256) return;
+  throw walConflict({
+    name: ours.name,
+    object: `${repository.store.url}/${existing.key}`,
+    modified: theirs?.modified,
+    archived: theirs,
+    offered: ours.content,
+    left: ours.left,
+  });
 }
 
-/** SHA-256 of an archived file's content: read from it, or told by its digest where it cannot be. */
-async function archivedDigest(
+/** An archived file's content: read, or told by its digest where it cannot be. */
+async function archivedContent(
   repository: Repository,
   { key, extension }: Pick<ArchivedWal, 'key' | 'extension'>,
   name: string,
   { signal }: RunOptions,
-): Promise<string | undefined> {
+): Promise<(WalContent & { readonly modified?: Instant }) | undefined> {
   const { cipher, codecOf } = repository;
   if (cipher.unreadable === undefined) {
     const opened = await openObject(repository, key, extension, { signal });
-    return opened === undefined ? undefined : (await digest(opened.content)).sha256;
+    if (opened === undefined) return undefined;
+    return { ...(await readContent(opened.content)), modified: opened.info.modified };
   }
   const codec = codecOf(extension)?.name ?? '';
   const told = await readWalDigest(repository, name, codec, { signal });
-  if (told !== undefined) return told;
+  if (told !== undefined) return { sha256: told, head: new Uint8Array(0) };
   throw new TsbkError(
     'key-missing',
     `${name} is archived already, and whether with the same content cannot be told here: ` +
@@ -235,10 +238,4 @@ async function archivedDigest(
       hint: `Another program archived it. Compare it where the private key is (tsbk wal-fetch ${name} /tmp/${name}), and if it is the same, archive it from there once.`,
     },
   );
-}
-
-async function digest(source: ByteSource): Promise<{ readonly sha256: string }> {
-  const counted = tally();
-  for await (const _ of counted.stage(source));
-  return counted.result();
 }

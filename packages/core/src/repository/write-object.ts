@@ -60,19 +60,21 @@ async function transmit(
  * The one expression by which raw bytes become a stored object: compress ▸ encrypt ▸ tally ▸ put.
  */
 async function send(
-  { writeCodec, cipher, store, partBytes, partsInFlight }: Repository,
+  repository: Repository,
   object: RawObject & { readonly ifAbsent: boolean },
   { signal, last = asItIs }: RunOptions & { readonly last?: ByteStage },
 ): Promise<{ readonly key: string; readonly outcome: PutOutcome }> {
+  const { writeCodec, cipher, store, partBytes, partsInFlight, partBuffers } = repository;
   if (writeCodec.compress === undefined) {
     throw new TypeError(`${writeCodec.name} cannot be written`);
   }
+  const { ifAbsent, bytes: expectedBytes } = object;
   const key = withExtension(object.key, writeCodec.extension);
   const { outcome } = await putStream(
     store,
     key,
     pipe(object.source, writeCodec.compress, cipher.encrypt, last),
-    { ifAbsent: object.ifAbsent, signal, partBytes, partsInFlight, expectedBytes: object.bytes },
+    { ifAbsent, signal, partBytes, partsInFlight, expectedBytes, partBuffers },
   );
   return { key, outcome };
 }
