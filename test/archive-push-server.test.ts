@@ -249,7 +249,10 @@ describe('A second server that archives to the same repository', () => {
     await second.query('create table other as select 2');
     await endSegment(second);
     await logged(second, /archive command failed with exit code 65/);
-    assert.match(readFileSync(second.logFile, 'utf8'), /already holds other content than 0000/);
+    const log = readFileSync(second.logFile, 'utf8');
+    assert.match(log, /already holds other content than 0000/);
+    const origin = 'system identifier (\\d+), PostgreSQL 17, timeline 1';
+    assert.match(log, new RegExp(`Archived since \\S+: ${origin}; offered: ${origin}`));
     assert.deepEqual(digests(root), before);
     assert.equal((await archiverState(second)).archived, 0);
     await archiveEverything(first);

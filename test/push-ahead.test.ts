@@ -153,7 +153,7 @@ describe('What is on its way ahead', { concurrency: 2 }, () => {
   it('does not keep the answer beyond TSBK_PUSH_TIMEOUT, nor change it', async () => {
     const { store, at } = await hanging();
     await using _ = store;
-    const run = await push(at, FIRST, { ...store.env, TSBK_PUSH_TIMEOUT: '5s' });
+    const run = await push(at, FIRST, { ...store.env, TSBK_PUSH_TIMEOUT: '10s' });
     assert.equal(run.code, 0, run.stderr);
     assert.ok(!at.remembered().includes(SECOND));
   });

@@ -20,6 +20,8 @@ const { signal } = new AbortController();
 interface Push {
   readonly codec: 'lz4' | 'zstd' | 'brotli';
   readonly content: string;
+  /** Whether it was told that nobody has archived this, which may be outdated. */
+  readonly isNew: boolean;
 }
 
 /** Who waits for the store, and lets one request through at a time, in the order of `choices`. */
@@ -60,13 +62,13 @@ function takingTurns(store: BlobStore, turns: Turns): BlobStore {
   };
 }
 
-async function push(root: string, { codec, content }: Push, turns: Turns): Promise<boolean> {
+async function push(root: string, { codec, content, isNew }: Push, turns: Turns): Promise<boolean> {
   const opened = await openDirectory(root);
   const store = takingTurns(opened.store, turns);
   const writeCodec = codecByName(codec);
   try {
     const source = () => sourceOf(Buffer.from(content));
-    await storeWal({ ...opened, store, writeCodec }, { name: NAME, source }, { signal });
+    await storeWal({ ...opened, store, writeCodec }, { name: NAME, source, isNew }, { signal });
     return true;
   } catch (error) {
     assert.ok(isTsbkError(error, 'wal-conflict'), String(error));
@@ -91,6 +93,7 @@ const pushes = fc.array(
   fc.record<Push>({
     codec: fc.constantFrom('lz4', 'zstd', 'brotli'),
     content: fc.constantFrom('one history', 'another'),
+    isNew: fc.boolean(),
   }),
   { minLength: 2, maxLength: 4 },
 );

@@ -23,7 +23,7 @@ export interface PushAheadContext {
 }
 
 /** No further file is begun so long after the call began: the archiver waits for the answer. */
-const BEGIN_WITHIN_MS = 10_000;
+const BEGIN_WITHIN_MS = 20_000;
 /** After so many failures it is not the files that are at fault. */
 const FAILURES_MAX = 3;
 
