@@ -16,7 +16,7 @@ export interface Pushers extends AsyncDisposable {
 
 /** Files that this thread has under way at once: while one is compressed, the others are sent. */
 const HERE_MAX = 4;
-/** Measured: more gain nothing, and the server has other uses for its cores. */
+/** A judgement, not a measurement, and the server has other uses for its cores. */
 const THREADS_MAX = 3;
 /** One request for a whole segment of the usual size, which compressed is rarely longer. */
 const WAL_PART_BYTES = 17 * 1024 ** 2;
