@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import {
   chmodSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   readFileSync,
@@ -272,6 +273,32 @@ describe('A daemon that looks ahead', () => {
     const other = await ask(daemon.socket, 'POST', push(TWO));
     assert.deepEqual([other.status, other.exit], [409, '65']);
   });
+
+  it('writes down for the command that asked what its launcher may answer without it', async () => {
+    await using store = await openModelStore();
+    const dataDir = fakeDataDir(SEGMENTS);
+    const wal = join(dataDir, 'pg_wal');
+    for (const name of [ONE, TWO]) writeWalFile(join(wal, 'archive_status'), `${name}.ready`, '');
+    await eventually('the files to be old enough', async () =>
+      Date.now() - statSync(join(wal, FOUR)).ctimeMs > 1500 ? true : undefined,
+    );
+    await using daemon = await startDaemon({ dataDir, env: store.env });
+    const memory = join(dataDir, 'pg_stat_tmp/tsbk/pushed');
+    assert.equal((await ask(daemon.socket, 'POST', push(THREE))).status, 200);
+    await eventually('what is ready to be archived', async () =>
+      (await pushed(daemon)) === 3 ? true : undefined,
+    );
+    assert.equal(existsSync(memory), false, 'curl has no launcher');
+    const { code, stderr } = await pushWal(`pg_wal/${FOUR}`, store.env, { cwd: dataDir });
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.deepEqual(filesBelow(memory), [FOUR]);
+    await daemon.end('SIGKILL');
+    const alone = { ...store.env, TSBK_NODE: '/nonexistent/node' };
+    const requests = store.model.requests.length;
+    assert.equal((await pushWal(`pg_wal/${FOUR}`, alone, { cwd: dataDir })).code, 0);
+    assert.equal((await pushWal(`pg_wal/${TWO}`, alone, { cwd: dataDir })).code, 1);
+    assert.equal(store.model.requests.length, requests);
+  });
 });
 
 describe('A daemon that is busy', { concurrency: true }, () => {
@@ -283,7 +310,7 @@ describe('A daemon that is busy', { concurrency: true }, () => {
     store.model.addRule(hang);
     const clients = [0, 1].map(() => connect(daemon.socket));
     for (const client of clients) client.write(walgMessage('F', ONE));
-    await store.asked('PutObject');
+    await store.asked('PutObject', 0, /wal_005/);
     const underWay = async (): Promise<string | undefined> => {
       const { text } = await ask(daemon.socket, 'GET', '/metrics');
       return /^tsbk_daemon_requests_under_way\{command="archive-push"\} (\d)$/m.exec(text)?.[1];
@@ -315,7 +342,7 @@ describe('A daemon that is busy', { concurrency: true }, () => {
       fault: { kind: 'delay', ms: 1500 },
     });
     const running = pushWal(`pg_wal/${ONE}`, store.env, { cwd: dataDir });
-    await store.asked('PutObject');
+    await store.asked('PutObject', 0, /wal_005/);
     const ended = daemon.end('SIGTERM');
     await daemon.logged(/stopping/);
     await assert.rejects(ask(daemon.socket, 'POST', push(TWO)));

@@ -11,7 +11,7 @@ export interface ModelStore extends AsyncDisposable {
   /** Nothing fails any more. */
   recover(): void;
   /** Resolves when a request of this operation has come since `from`, a count of requests. */
-  asked(operation: string, from?: number): Promise<void>;
+  asked(operation: string, from?: number, key?: RegExp): Promise<void>;
   /** Keys of what is stored, in order, without those of the repository itself. */
   walKeys(): string[];
 }
@@ -26,9 +26,11 @@ export async function openModelStore(options: S3ModelOptions = {}): Promise<Mode
     env: modelEnv(model),
     breakDown: (fault) => model.addRule({ times: EVER, fault }),
     recover: () => model.clearRules(),
-    asked: async (operation, from = 0) => {
+    asked: async (operation, from = 0, key = /^/) => {
       await eventually(`a request for ${operation}`, async () =>
-        model.requests.slice(from).find((request) => request.operation === operation),
+        model.requests
+          .slice(from)
+          .find((request) => request.operation === operation && key.test(request.key ?? '')),
       );
     },
     walKeys: () => {

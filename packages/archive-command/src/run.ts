@@ -49,7 +49,8 @@ export async function runArchivePush(run: PushRun): Promise<number> {
 
 async function push(run: PushRun, signal: AbortSignal): Promise<number> {
   const path = onePath(run.paths);
-  const told = await pushByDaemon(path, { config: run.settings.config, signal });
+  const { settings, asked } = run;
+  const told = await pushByDaemon(path, { config: settings.config, asked, signal });
   if (told !== undefined) {
     for (const line of told.lines) run.log(line);
     return told.exitCode;

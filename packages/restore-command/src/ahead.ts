@@ -17,7 +17,7 @@ import { temporaryFor } from '@tsbk/core/archive/temporary-file';
 import { recoveringServer, type ServerRun } from '@tsbk/core/cluster/recovering-server';
 import { stateDirectoryOf } from '@tsbk/core/cluster/state-directory';
 import { systemIdOfDataDirectory } from '@tsbk/core/cluster/system-id';
-import { archivePlace } from '@tsbk/core/engine/archive-place';
+import { placeOf } from '@tsbk/core/engine/place-of';
 import { systemClock } from '@tsbk/core/engine/clock';
 import { processIdentity } from '@tsbk/core/engine/process-identity';
 import type { GetRun } from './run.ts';
@@ -47,7 +47,7 @@ export async function openAhead(run: GetRun): Promise<Ahead | undefined> {
   const stateDirectory = stateDirectoryOf(run.dataDir, config.stateDirectory);
   try {
     const ring = await openRing(stateDirectory, {
-      place: archivePlace(config),
+      place: placeOf(config) ?? '',
       systemId: await systemIdOfDataDirectory(run.dataDir),
       server: server.id,
     });

@@ -4,7 +4,7 @@ import { becomeKeeper } from '@tsbk/core/archive/ring-keeper';
 import { recoveringServer } from '@tsbk/core/cluster/recovering-server';
 import { stateDirectoryOf } from '@tsbk/core/cluster/state-directory';
 import { systemIdOfDataDirectory } from '@tsbk/core/cluster/system-id';
-import { archivePlace } from '@tsbk/core/engine/archive-place';
+import { placeOf } from '@tsbk/core/engine/place-of';
 import { systemClock } from '@tsbk/core/engine/clock';
 import { openRepository } from '@tsbk/core/engine/open-repository';
 import { processIdentity } from '@tsbk/core/engine/process-identity';
@@ -32,7 +32,7 @@ export async function runPrefetcher({ settings, dataDir, signal }: PrefetcherRun
   if (server === undefined || self === undefined || config.getAhead === 0) return;
   const systemId = await systemIdOfDataDirectory(dataDir);
   const ring = await openRing(stateDirectoryOf(dataDir, config.stateDirectory), {
-    place: archivePlace(config),
+    place: placeOf(config) ?? '',
     systemId,
     server: server.id,
   });

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import {
+  ASKED_HEADER,
   DIRECTORY_HEADER,
   EXIT_HEADER,
   PLACE_HEADER,
@@ -58,8 +59,10 @@ async function serve(
   const stopSigns = place === undefined ? undefined : showLife(response);
   try {
     const directory = header(request, DIRECTORY_HEADER);
+    // Without a place nobody has said that it means this archive.
+    const asked = place === undefined ? undefined : header(request, ASKED_HEADER);
     const { signal } = gone;
-    answer(response, await wal({ method, target: url, place, directory, signal }));
+    answer(response, await wal({ method, target: url, place, directory, asked, signal }));
   } finally {
     stopSigns?.();
   }

@@ -1,12 +1,10 @@
-import { readdir } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseWalFileName } from '@tsbk/core/kernel/wal-file';
+import { fileIdentity } from '@tsbk/core/archive/file-identity';
+import { readyFiles } from '@tsbk/core/archive/ready-files';
+import { instantToMs } from '@tsbk/core/kernel/instant';
 import type { Clock } from '@tsbk/core/ports/clock';
-import { settledIdentity, type FileIdentity } from './file-identity.ts';
 
-const READY = '.ready';
-/** As many as PostgreSQL's archiver plans for at a time (`NUM_FILES_PER_DIRECTORY_SCAN`). */
-const AHEAD_MAX = 64;
 /** Files that were pushed and may be asked for, again or for the first time. */
 const REMEMBERED_MAX = 512;
 
@@ -16,13 +14,16 @@ interface LookAheadOptions {
   readonly clock: Clock;
   /** How many are pushed at the same time. */
   readonly width: () => number;
+  /** How many are planned at a time; 0 for none at all. */
+  readonly most: () => number;
   /** Pushes one file. */
   readonly push: (path: string, signal: AbortSignal) => Promise<unknown>;
   readonly failed: (what: string, error: unknown) => void;
 }
 
 interface Remembered {
-  readonly identity: FileIdentity;
+  /** As `fileIdentity` gives it. */
+  readonly identity: string;
   /** The archive in which it is durable. */
   readonly place: string;
 }
@@ -50,12 +51,12 @@ export class LookAhead {
   }
 
   /** What a file is before it is pushed, to be given to `remember` when it is durable. */
-  async look(path: string): Promise<FileIdentity | undefined> {
+  async look(path: string): Promise<string | undefined> {
     return await settledIdentity(path, this.#options.clock);
   }
 
   /** The file that `look` saw is durable, unless it has changed meanwhile. */
-  async remember(path: string, seen: FileIdentity | undefined, place: string): Promise<void> {
+  async remember(path: string, seen: string | undefined, place: string): Promise<void> {
     if (seen === undefined || (await this.look(path)) !== seen) return;
     this.#durable.delete(path);
     this.#durable.set(path, { identity: seen, place });
@@ -109,24 +110,30 @@ export class LookAhead {
 
   /** What is ready, settled and not known to be durable, in the order in which it will be asked for. */
   async #find(): Promise<string[]> {
-    const { dataDir, clock } = this.#options;
+    const { dataDir, clock, most } = this.#options;
     const folder = join(dataDir, 'pg_wal');
-    const names = (await readdir(join(folder, 'archive_status')).catch(() => []))
-      .filter((name) => name.endsWith(READY))
-      .map((name) => name.slice(0, -READY.length));
-    const isHistory = (name: string): boolean => name.endsWith('.history');
     const found: string[] = [];
-    for (const name of [
-      ...names.filter(isHistory).sort(),
-      ...names.filter((name) => !isHistory(name)).sort(),
-    ]) {
-      if (found.length === AHEAD_MAX) break;
+    for (const { name } of await readyFiles(folder, most() + this.#durable.size)) {
+      if (found.length >= most()) break;
       const path = join(folder, name);
-      if (parseWalFileName(name) === undefined) continue;
       const identity = await settledIdentity(path, clock);
       if (identity === undefined || this.#durable.get(path)?.identity === identity) continue;
       found.push(path);
     }
     return found;
   }
+}
+
+/**
+ * File systems tell the time of a change in steps. Only a file that has been left alone for longer than
+ * such a step, and than clocks of a network file system differ, cannot be written to without showing it.
+ */
+const SETTLED_MS = 1000;
+
+/** The identity of a file that has been left alone; `undefined` for one that is gone or too fresh. */
+async function settledIdentity(path: string, clock: Clock): Promise<string | undefined> {
+  const found = await stat(path, { bigint: true }).catch(() => undefined);
+  if (found === undefined || !found.isFile()) return undefined;
+  const ageMs = instantToMs(clock.now()) - Number(found.ctimeMs);
+  return ageMs < SETTLED_MS ? undefined : fileIdentity(found);
 }

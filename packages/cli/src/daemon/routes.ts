@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { PROVEN_ABSENT } from '@tsbk/restore-command/run';
+import type { Asked } from '@tsbk/core/archive/push-record';
 import { directoryMark } from '@tsbk/core/engine/daemon-place';
 import { done, failure, refusal, type Answer } from './answer.ts';
 import type { Sites } from './site.ts';
@@ -15,6 +16,8 @@ export interface WalRequest {
   /** Of the headers by which a command says whose daemon it wants; `undefined` from others. */
   readonly place: string | undefined;
   readonly directory: string | undefined;
+  /** What the command's launcher may answer to, as it came. */
+  readonly asked: string | undefined;
   /** Aborts when the client goes away. */
   readonly signal: AbortSignal;
 }
@@ -48,12 +51,12 @@ export async function answerWal(request: WalRequest, options: RouteOptions): Pro
   return await get(asked, request, options);
 }
 
-type Asked =
+type Target =
   | { readonly kind: 'push'; readonly path: string }
   | { readonly kind: 'get'; readonly name: string; readonly path: string }
   | { readonly kind: 'wrong'; readonly problem: string };
 
-function parseTarget(target: string): Asked {
+function parseTarget(target: string): Target {
   if (!URL.canParse(target, BASE)) return { kind: 'wrong', problem: 'the request has no path' };
   const { pathname, searchParams } = new URL(target, BASE);
   const [, command = '', last] = pathname.split('/');
@@ -81,7 +84,7 @@ async function isForAnother(
   { place, directory }: WalRequest,
   { dataDir, sites }: RouteOptions,
 ): Promise<Answer | undefined> {
-  if (place !== undefined && place !== sites.current.place) {
+  if (place !== undefined && place !== sites.current.mark) {
     return refusal(421, `this daemon is for ${sites.current.url}, or has other keys`);
   }
   if (directory !== undefined && directory !== (await directoryMark(join(dataDir, 'pg_wal')))) {
@@ -92,16 +95,33 @@ async function isForAnother(
 
 async function push(
   file: string,
-  { signal }: WalRequest,
+  { asked, signal }: WalRequest,
   { service, failed }: RouteOptions,
 ): Promise<Answer> {
   try {
-    const { name, outcome } = await service.push(file, signal);
+    const { name, outcome } = await service.push(file, signal, parseAsked(asked));
     if (outcome === 'stored') return done();
     return done([`${name} was archived before, with the same content`]);
   } catch (error) {
     failed(`archive-push ${JSON.stringify(file)}`, error);
     return failure(error);
+  }
+}
+
+/** From a command of this user, whose word on its own settings counts; `undefined` for anything else. */
+function parseAsked(header: string | undefined): Asked | undefined {
+  if (header === undefined) return undefined;
+  try {
+    const { environment, settings, settingsIdentity } = JSON.parse(
+      Buffer.from(header, 'base64url').toString('utf8'),
+    ) as Record<string, unknown>;
+    const isWhole =
+      typeof environment === 'string' &&
+      typeof settings === 'string' &&
+      typeof settingsIdentity === 'string';
+    return isWhole ? { environment, settings, settingsIdentity } : undefined;
+  } catch {
+    return undefined;
   }
 }
 

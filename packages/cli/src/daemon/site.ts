@@ -1,13 +1,16 @@
 import { openRepository, type OpenedRepository } from '@tsbk/core/engine/open-repository';
-import { placeOf } from '@tsbk/core/engine/daemon-place';
+import { placeMark } from '@tsbk/core/engine/daemon-place';
+import { openPushers, type Pushers } from '@tsbk/core/engine/open-pushers';
+import { placeOf } from '@tsbk/core/engine/place-of';
 import type { Report } from '@tsbk/core/ports/report';
 import type { LoadedSettings } from '@tsbk/core/settings/load';
-import { openPushers, type Pushers } from './pushers.ts';
 
 /** The archive as one version of the settings describes it, opened. */
 export interface Site {
   readonly settings: LoadedSettings;
-  /** For comparing with what a command means: `placeOf` of the settings. */
+  /** For comparing with what a command means: `placeMark` of the settings. */
+  readonly mark: string;
+  /** What the memory of archived files calls it: `placeOf` of the settings. */
   readonly place: string;
   /** For people: where the repository is. */
   readonly url: string;
@@ -18,6 +21,8 @@ export interface Site {
 }
 
 interface Opened extends Site {
+  /** What `forPush` stores in. */
+  readonly pushed: OpenedRepository;
   users: number;
   retired: boolean;
 }
@@ -78,15 +83,24 @@ async function openSite(settings: LoadedSettings, options: SiteOptions): Promise
   const forGet = await openRepository(settings, { ...options, retryBudgetMs: 0 });
   const { cipherMaterial } = forGet;
   const { pushTimeoutMs } = settings.config;
-  const forPush = openPushers(
-    await openRepository(settings, { ...options, retryBudgetMs: pushTimeoutMs, cipherMaterial }),
-  );
-  const place = placeOf(settings.config);
-  return { settings, place, url: forGet.store.url, forPush, forGet, users: 0, retired: false };
+  const retrying = { ...options, retryBudgetMs: pushTimeoutMs, cipherMaterial };
+  const pushed = await openRepository(settings, retrying);
+  return {
+    settings,
+    mark: placeMark(settings.config),
+    place: placeOf(settings.config) ?? '',
+    url: forGet.store.url,
+    forPush: openPushers(settings, pushed, options),
+    pushed,
+    forGet,
+    users: 0,
+    retired: false,
+  };
 }
 
 async function closeIfDone(site: Opened): Promise<void> {
   if (!site.retired || site.users > 0) return;
   await site.forPush[Symbol.asyncDispose]();
+  await site.pushed[Symbol.asyncDispose]();
   await site.forGet[Symbol.asyncDispose]();
 }

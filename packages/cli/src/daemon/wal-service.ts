@@ -3,6 +3,9 @@ import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { getWal, type GetOutcome } from '@tsbk/core/archive/get';
 import type { PushResult } from '@tsbk/core/archive/push';
+import { openPushMemory, type PushMemory } from '@tsbk/core/archive/push-memory';
+import type { Asked } from '@tsbk/core/archive/push-record';
+import { stateDirectoryOf } from '@tsbk/core/cluster/state-directory';
 import { systemIdOfDataDirectory } from '@tsbk/core/cluster/system-id';
 import { readWalMark } from '@tsbk/core/cluster/wal-mark';
 import { GRACE_MS } from '@tsbk/core/engine/command-process';
@@ -10,15 +13,18 @@ import { withGrace } from '@tsbk/core/engine/grace';
 import { TsbkError } from '@tsbk/core/kernel/errors';
 import type { Clock } from '@tsbk/core/ports/clock';
 import type { Report } from '@tsbk/core/ports/report';
+import type { LoadedSettings } from '@tsbk/core/settings/load';
 import { LookAhead } from './look-ahead.ts';
 import type { Metrics } from './metrics.ts';
 import { SharedRuns } from './shared-runs.ts';
 import type { Site, Sites } from './site.ts';
 import { walPath } from './wal-paths.ts';
 
-/** One that is asked for finds a place beside those that are pushed ahead. */
-const PUSHES_AT_ONCE = 5;
+/** More than any site has pushers. One that is asked for finds a place beside those pushed ahead. */
+const PUSHES_AT_ONCE = 16;
 const GETS_AT_ONCE = 8;
+/** After so many pushes the memory of the commands is looked through for what is old. */
+const PRUNE_EVERY = 64;
 /** Beyond that, requests are refused. */
 const RUNS_MAX = 64;
 /** See `restore-command`: a standby asks again by itself and must not be kept waiting. */
@@ -50,6 +56,8 @@ export class WalService {
   readonly #ahead: LookAhead;
   #stopping = false;
   #idle: (() => void) | undefined;
+  #remembered = 0;
+  #asked: { readonly by: Asked; readonly place: string } | undefined;
 
   constructor(options: ServiceOptions) {
     this.#options = options;
@@ -57,6 +65,7 @@ export class WalService {
     this.#ahead = new LookAhead({
       ...options,
       width: () => Math.min(sites.current.forPush.width, PUSHES_AT_ONCE - 1),
+      most: () => sites.current.settings.config.pushAhead,
       push: (path, signal) => this.#pushOnce(path, signal),
     });
   }
@@ -72,11 +81,13 @@ export class WalService {
 
   /**
    * Archives a file of `pg_wal`, and others that are ready after it. Resolves when it is durable;
-   * throws what `pushWal` throws.
+   * throws what `pushWal` throws. `asked` is what the launcher of the command that asks may answer to by
+   * itself from then on.
    */
-  async push(given: string, signal: AbortSignal): Promise<Pushed> {
+  async push(given: string, signal: AbortSignal, asked?: Asked): Promise<Pushed> {
     this.#mustRun();
     const { dataDir, sites } = this.#options;
+    if (asked !== undefined) this.#asked = { by: asked, place: sites.current.place };
     const path = await walPath(dataDir, given);
     const isKnown = await this.#ahead.recalls(path, sites.current.place);
     const result: Pushed = isKnown
@@ -94,12 +105,16 @@ export class WalService {
         try {
           const { pushTimeoutMs } = settings.config;
           const seen = await this.#ahead.look(path);
+          const memory = await this.#memoryFor(settings, place);
           const bytes = (await stat(path).catch(() => undefined))?.size ?? 0;
           const result = await within(pushTimeoutMs, stop, async (limit) => {
             const serverSystemId = await systemIdOfDataDirectory(dataDir);
             return await forPush.push({ path, serverSystemId }, { signal: limit });
           });
           await this.#ahead.remember(path, seen, place);
+          await memory?.remember(result);
+          this.#remembered += 1;
+          if (this.#remembered % PRUNE_EVERY === 0) await memory?.prune();
           metrics.pushed(result.outcome, { bytes, ms: clock.monotonicMs() - begun });
           return result;
         } catch (error) {
@@ -108,6 +123,18 @@ export class WalService {
         }
       });
     return await this.#counted(this.#pushes.join(path, signal, work));
+  }
+
+  /**
+   * Where the launchers of the commands look. Opened before each push, because a record says that the
+   * file was older than the opening; `undefined` where no command would look, or none can.
+   */
+  async #memoryFor({ config }: LoadedSettings, place: string): Promise<PushMemory | undefined> {
+    const { dataDir, clock } = this.#options;
+    if (this.#asked?.place !== place || config.pushAhead === 0) return undefined;
+    const stateDirectory = stateDirectoryOf(dataDir, config.stateDirectory);
+    const options = { stateDirectory, place, asked: this.#asked.by, clock };
+    return await openPushMemory(options).catch(() => undefined);
   }
 
   /** Fetches a file to a place in `pg_wal`; throws what `getWal` throws. */

@@ -1,13 +1,14 @@
 import { rename, rm } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
+import type { Asked } from '../archive/push-record.ts';
 import { temporaryFor } from '../archive/temporary-file.ts';
 import { EXIT } from '../kernel/exit.ts';
 import { systemErrorCode } from '../kernel/errors.ts';
 import type { Config } from '../settings/table.ts';
 import type { DaemonAnswer } from './daemon-exchange.ts';
-import { directoryMark, placeOf } from './daemon-place.ts';
+import { directoryMark, placeMark } from './daemon-place.ts';
 import { daemonSocketOf, isTrustedSocket, shortPath } from './daemon-socket.ts';
-import { DIRECTORY_HEADER, PLACE_HEADER } from './daemon-words.ts';
+import { ASKED_HEADER, DIRECTORY_HEADER, PLACE_HEADER } from './daemon-words.ts';
 
 interface AskOptions {
   readonly config: Config;
@@ -21,11 +22,14 @@ interface AskOptions {
  */
 export async function pushByDaemon(
   path: string,
-  options: AskOptions,
+  options: AskOptions & { readonly asked: Asked | undefined },
 ): Promise<DaemonAnswer | undefined> {
   const walDir = dirname(resolve(path));
   const query = new URLSearchParams({ path: basename(path) });
-  return await ask(`/archive-push?${query.toString()}`, walDir, options);
+  const { asked } = options;
+  const json = asked === undefined ? undefined : Buffer.from(JSON.stringify(asked));
+  const headers = json === undefined ? [] : [`${ASKED_HEADER}: ${json.toString('base64url')}`];
+  return await ask(`/archive-push?${query.toString()}`, walDir, { ...options, headers });
 }
 
 /**
@@ -40,7 +44,8 @@ export async function getByDaemon(
   const temporary = temporaryFor(destination);
   const query = new URLSearchParams({ name, path: basename(temporary) });
   try {
-    const answer = await ask(`/archive-get?${query.toString()}`, walDir, options);
+    const target = `/archive-get?${query.toString()}`;
+    const answer = await ask(target, walDir, { ...options, headers: [] });
     if (answer?.exitCode !== EXIT.ok) return answer;
     options.signal.throwIfAborted();
     await rename(temporary, destination);
@@ -57,7 +62,7 @@ export async function getByDaemon(
 async function ask(
   target: string,
   walDir: string,
-  { config, signal }: AskOptions,
+  { config, signal, headers }: AskOptions & { readonly headers: readonly string[] },
 ): Promise<DaemonAnswer | undefined> {
   const socket = daemonSocketOf(dirname(walDir), config);
   if (!isTrustedSocket(socket)) return undefined;
@@ -66,8 +71,9 @@ async function ask(
   const request = [
     `POST ${target} HTTP/1.1`,
     'Host: tsbk',
-    `${PLACE_HEADER}: ${placeOf(config)}`,
+    `${PLACE_HEADER}: ${placeMark(config)}`,
     `${DIRECTORY_HEADER}: ${directory}`,
+    ...headers,
     'Content-Length: 0',
     'Connection: close',
     '',

@@ -12,7 +12,7 @@ const LOCATION: readonly SettingKey[] = ['filePrefix', 's3Prefix', 's3Endpoint',
  * daemon that was started with other settings must not answer for this command. It reveals neither,
  * and never leaves the machine.
  */
-export function placeOf(config: Config): string {
+export function placeMark(config: Config): string {
   const keys = [...LOCATION, ...(Object.keys(ENCRYPTION_SETTINGS) as SettingKey[])];
   const values = keys.map((key) => {
     const value: unknown = config[key];

@@ -1,5 +1,11 @@
-/** Request header: what `placeOf` gives for the command's settings. */
+/** Request header: what `placeMark` gives for the command's settings. */
 export const PLACE_HEADER = 'tsbk-place';
+
+/**
+ * Request header: what the command's launcher may answer to from memory the next time (`Asked`), as JSON
+ * in base64url.
+ */
+export const ASKED_HEADER = 'tsbk-asked';
 
 /** Request header: what `directoryMark` gives for the directory of the WAL file. */
 export const DIRECTORY_HEADER = 'tsbk-directory';
