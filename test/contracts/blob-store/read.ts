@@ -17,6 +17,29 @@ export function readContract(open: OpenStore): void {
     await blob.body[Symbol.asyncIterator]().return?.();
   });
 
+  it('a read may end before the end', async () => {
+    await using under = await open();
+    const { store } = under;
+    const content = noise(700_000);
+    await store.put('a', content, { signal });
+    await store.put('empty', Buffer.alloc(0), { signal });
+    const { version } = (await store.stat('a', { signal })) ?? {};
+    for (const [from, until] of [
+      [0, 1],
+      [0, 300_000],
+      [299_999, 600_001],
+      [5, 5_000_000],
+      [0, 700_000],
+    ] as const) {
+      const piece = await contentOf(store, 'a', { from, until, ...(version && { version }) });
+      assert.deepEqual(piece, content.subarray(from, until), `${from} to ${until}`);
+    }
+    assert.deepEqual(await contentOf(store, 'empty', { until: 10 }), Buffer.alloc(0));
+    const blob = await store.get('a', { signal, from: 5, until: 10 });
+    assert.equal(blob?.info.bytes, 700_000);
+    await blob.body[Symbol.asyncIterator]().return?.();
+  });
+
   it('a read that begins behind the end is refused', async () => {
     await using under = await open();
     const { store } = under;

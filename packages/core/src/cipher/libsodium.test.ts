@@ -7,6 +7,7 @@ import type { ErrorCode } from '../kernel/error-codes.ts';
 import type { Cipher } from '../ports/cipher.ts';
 import { chunked } from '../stream/chunked.ts';
 import { collect } from '../stream/collect.ts';
+import { lent } from '../stream/release.ts';
 import { sampleBytes } from '../stream/sample-bytes.ts';
 import { pipe, sourceOf } from '../stream/source.ts';
 import { libsodiumCipher } from './libsodium.ts';
@@ -63,6 +64,15 @@ function describeWith(load: () => Promise<Secretstream>): void {
     before(async () => {
       secretstream = await load();
       cipher = await libsodiumCipher(KEY, load);
+    });
+
+    it('is done with a chunk when it asks for the next one', async () => {
+      const plain = sampleBytes('mixed', 3 * CHUNK + 100);
+      const bytes = await encrypt(plain);
+      for (const cuts of [[1, 70_000], [17, 23, 5000], [SEALED]]) {
+        const read = await collect(pipe(chunked(bytes, cuts), lent, cipher.decrypt), MAX);
+        assert.ok(read.equals(plain));
+      }
     });
 
     it('reads what WAL-G wrote', async () => {

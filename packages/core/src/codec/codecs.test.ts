@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { isTsbkError } from '../kernel/errors.ts';
 import type { ByteSource, ByteStage } from '../ports/bytes.ts';
@@ -13,6 +15,11 @@ import { pipe, sourceOf } from '../stream/source.ts';
 import { EXTENSIONS, codecByExtension, codecByName } from './codecs.ts';
 
 const MAX = { maxBytes: 64 << 20, what: 'the test' };
+/** What only WAL-G writes. */
+const BY_WALG = new URL(
+  '../../../../test/fixtures/walg/local-lzma-3.0.8/wal_005/000000010000000000000010.lzma',
+  import.meta.url,
+);
 const WRITTEN: readonly CodecName[] = ['lz4', 'zstd', 'brotli', 'none'];
 const CHECKED: readonly CodecName[] = ['lz4', 'zstd', 'brotli', 'gzip', 'lzma'];
 
@@ -20,6 +27,18 @@ function compressOf(name: CodecName): ByteStage {
   const { compress } = codecByName(name);
   assert.ok(compress !== undefined);
   return compress;
+}
+
+async function storedByEach(plain: Uint8Array): Promise<ReadonlyMap<CodecName, Uint8Array>> {
+  const stored = new Map<CodecName, Uint8Array>([
+    ['gzip', gzipSync(plain)],
+    // It ends with an error if it is not what was compressed.
+    ['lzma', readFileSync(BY_WALG)],
+  ]);
+  for (const name of WRITTEN) {
+    stored.set(name, await collect(pipe(sourceOf(plain), compressOf(name)), MAX));
+  }
+  return stored;
 }
 
 describe('codecByName', () => {
@@ -40,6 +59,18 @@ describe('codecByName', () => {
       const source = chunked(plain, [70_000]);
       const read = pipe(source, compressOf(name), codecByName(name).decompress, lent, owned);
       assert.ok((await collect(read, MAX)).equals(plain), name);
+    }
+  });
+
+  it('gives readers that are done with a chunk when they ask for the next one', async () => {
+    const plain = sampleBytes('mixed', 400_000);
+    const stored = await storedByEach(plain);
+    for (const [name, bytes] of stored) {
+      for (const cuts of [[1, 2, 3, 70_000], [4096]]) {
+        const read = pipe(chunked(bytes, cuts), lent, codecByName(name).decompress, owned);
+        const whole = await collect(read, MAX);
+        assert.ok(name === 'lzma' ? whole.length > 10_000 : whole.equals(plain), name);
+      }
     }
   });
 

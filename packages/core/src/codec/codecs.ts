@@ -57,7 +57,11 @@ export function codecByName(
       return {
         name,
         extension: 'lzma',
-        decompress: onDemand(async () => (await import('./lzma/decompress.ts')).lzmaDecompress),
+        decompress: onDemand(async () => {
+          const { lzmaDecompress } = await import('./lzma/decompress.ts');
+          // It has use for the end of a chunk when it has the next one.
+          return (source) => lzmaDecompress(owned(source));
+        }),
       };
   }
 }

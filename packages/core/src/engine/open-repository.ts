@@ -50,19 +50,28 @@ export async function openRepository(
       extension === writeCodec.extension ? writeCodec : codecByExtension(extension),
     walExtensions: [writeCodec.extension, ...others],
     clock: systemClock,
-    ...uploadMemory(config),
+    ...transferMemory(config),
     [Symbol.asyncDispose]: () => store.close(),
   };
 }
 
 /**
  * How objects are cut for uploading: memory is lanes × (parts in flight + 1) × part size. Requests
- * are shared by the lanes; to a directory a part is a write, which gains nothing from being large.
+ * are shared by the lanes; to a directory a part is a write, which gains nothing from being large,
+ * and a file is read as it is.
  */
-function uploadMemory(config: Config): Pick<Repository, 'partBytes' | 'partsInFlight'> {
+function transferMemory(
+  config: Config,
+): Pick<Repository, 'partBytes' | 'partsInFlight' | 'ranges'> {
   if (config.filePrefix !== undefined) return { partBytes: FILE_PART_BYTES, partsInFlight: 2 };
   const shared = Math.floor(config.uploadConcurrency / Math.max(1, config.lanes));
-  return { partBytes: config.s3PartBytes, partsInFlight: Math.max(1, Math.min(3, shared)) };
+  return {
+    partBytes: config.s3PartBytes,
+    partsInFlight: Math.max(1, Math.min(3, shared)),
+    ranges: { rangeBytes: RANGE_BYTES, rangesInFlight: 2 },
+  };
 }
 
 const FILE_PART_BYTES = 1024 * 1024;
+/** Large enough that a request's round trip weighs little, small enough to have three of them. */
+const RANGE_BYTES = 4 * 1024 * 1024;

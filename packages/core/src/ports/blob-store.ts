@@ -18,7 +18,7 @@ export interface BlobInfo {
 export interface Blob {
   readonly info: BlobInfo;
   /**
-   * The content from the offset asked for. Ends normally only after exactly the announced number
+   * The content within the offsets asked for. Ends normally only after exactly the announced number
    * of bytes; a connection that ends early throws `object-truncated`. Must be read to its end
    * or left by `return()`, which frees the connection.
    */
@@ -34,6 +34,8 @@ export interface CallOptions {
 export interface GetOptions extends CallOptions {
   /** Offset of the first byte wanted. Default 0. */
   readonly from?: number;
+  /** Offset behind the last byte wanted; the end of the object if absent or beyond it. */
+  readonly until?: number;
   /** Throw `object-corrupt` if the object is no longer this one. */
   readonly version?: string;
 }

@@ -5,7 +5,7 @@ import type { ByteStage } from './bytes.ts';
  * Encryption at rest. Whether an object is encrypted is not visible in a WAL-G repository: the
  * configuration of the reader decides. `decrypt` throws `wrong-key` when the data is not for the
  * configured key and `object-corrupt` for damage or truncation; what it gave out before its end is
- * not proven whole.
+ * not proven whole. Both stages are done with a chunk when they ask for the next one.
  */
 export interface Cipher {
   readonly name: 'none' | 'libsodium' | 'openpgp';

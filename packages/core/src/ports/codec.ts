@@ -12,9 +12,9 @@ export interface Codec {
   /** Extension of object names without the dot; empty for `none`. */
   readonly extension: string;
   /**
-   * Absent for formats that tsbk only reads. Produces exactly one frame or stream. It is done with a
-   * chunk when it asks for the next one, so that its source may be a lane's, which uses its memory
-   * again.
+   * Absent for formats that tsbk only reads. Produces exactly one frame or stream. Like
+   * `decompress`, it is done with a chunk when it asks for the next one, so that its source may use
+   * the chunk's memory again.
    */
   readonly compress?: ByteStage;
   readonly decompress: ByteStage;

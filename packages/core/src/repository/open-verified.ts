@@ -4,20 +4,21 @@ import type { ObjectRecord, PromisedObject } from '../ports/extract.ts';
 import type { ContentId } from '../ports/lanes.ts';
 import { pipe } from '../stream/source.ts';
 import { tally } from '../stream/tally.ts';
-import { openObject } from './read-object.ts';
-import type { Repository, RunOptions } from './repository.ts';
+import { openObject, type OpenObjectOptions } from './read-object.ts';
+import type { Repository } from './repository.ts';
 
 /**
  * The plain content of an object, checked against its record while it passes: length and SHA-256,
  * as stored, and plain where that has one. The source fails at its end with `object-corrupt` if
- * anything differs, so nothing of it may count before it has ended. Throws `object-missing` if it is not there.
+ * anything differs, so nothing of it may count before it has ended. With `large` its chunks are lent
+ * until the next one is asked for. Throws `object-missing` if it is not there.
  */
 export async function openVerified(
   repository: Repository,
   { key, extension, record }: PromisedObject,
-  { signal }: RunOptions,
+  options: OpenObjectOptions,
 ): Promise<ByteSource> {
-  const opened = await openObject(repository, key, extension, { signal });
+  const opened = await openObject(repository, key, extension, options);
   if (opened === undefined) {
     throw new TsbkError('object-missing', `${repository.store.url}/${key} is not there`, {
       hint: 'The backup is incomplete and cannot be restored. Choose another one.',

@@ -2,7 +2,9 @@ import { isTsbkError, TsbkError } from '../kernel/errors.ts';
 import type { BlobInfo } from '../ports/blob-store.ts';
 import type { ByteSource } from '../ports/bytes.ts';
 import type { Codec } from '../ports/codec.ts';
+import { lentBody } from '../stream/release.ts';
 import { pipe } from '../stream/source.ts';
+import { getInRanges } from './read-ranges.ts';
 import type { Repository, RunOptions } from './repository.ts';
 
 /** An object of the repository, opened for reading. */
@@ -14,6 +16,14 @@ export interface OpenObject {
   /** The bytes as they are in the store. Read this or `content`, not both. */
   readonly stored: ByteSource;
 }
+
+export type OpenObjectOptions = RunOptions & {
+  /**
+   * For large objects: several ranges at once where the repository says so. Chunks of `stored`, and
+   * of `content` where they are the same, are lent until the next one is asked for.
+   */
+  readonly large?: boolean;
+};
 
 /**
  * The extension of an object below `base`: `''` for none and for the dangling dot that WAL-G 3.0.8
@@ -32,7 +42,7 @@ export async function openObject(
   repository: Repository,
   key: string,
   extension: string,
-  { signal }: RunOptions,
+  { signal, large = false }: OpenObjectOptions,
 ): Promise<OpenObject | undefined> {
   const codec = repository.codecOf(extension);
   if (codec === undefined) {
@@ -41,7 +51,7 @@ export async function openObject(
     });
   }
   if (repository.cipher.unreadable !== undefined) throw repository.cipher.unreadable;
-  const blob = await repository.store.get(key, { signal });
+  const blob = await (large ? getLarge : getWhole)(repository, key, { signal });
   if (blob === undefined) return undefined;
   return {
     info: blob.info,
@@ -49,6 +59,16 @@ export async function openObject(
     stored: blob.body,
     content: named(pipe(blob.body, repository.cipher.decrypt, codec.decompress), key),
   };
+}
+
+function getWhole({ store }: Repository, key: string, { signal }: RunOptions) {
+  return store.get(key, { signal });
+}
+
+async function getLarge({ store, ranges }: Repository, key: string, { signal }: RunOptions) {
+  if (ranges !== undefined) return await getInRanges(store, key, { signal, ...ranges });
+  const blob = await store.get(key, { signal });
+  return blob && { info: blob.info, body: lentBody(blob.body) };
 }
 
 /** Codecs and ciphers know what is wrong, not with which object. */

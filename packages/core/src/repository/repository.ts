@@ -2,6 +2,7 @@ import type { BlobStore } from '../ports/blob-store.ts';
 import type { Cipher } from '../ports/cipher.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Codec } from '../ports/codec.ts';
+import type { RangeReading } from './read-ranges.ts';
 
 /** A WAL-G repository, opened: where its objects are and how they are read and written. */
 export interface Repository {
@@ -24,6 +25,8 @@ export interface Repository {
    * fresh memory for each costs more than the sending.
    */
   readonly partBuffers?: Buffer[];
+  /** How large objects are read; in one request each if absent. */
+  readonly ranges?: RangeReading | undefined;
 }
 
 /** Every call that reaches the store hears this. */

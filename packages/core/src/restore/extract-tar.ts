@@ -51,7 +51,7 @@ export async function extractTar(
   try {
     const batches = memberBatches(onBatch);
     const extraction = new Extraction(task, placer, batches);
-    const source = lent(await openVerified(repository, tar, { signal }));
+    const source = lent(await openVerified(repository, tar, { signal, large: true }));
     // WAL-G's remote backups end right after the last member; what is cut off, the codec notices.
     const endBlocks = tar.record === undefined ? 'optional' : 'required';
     for await (const entry of readTar(source, { endBlocks, what: tar.key })) {

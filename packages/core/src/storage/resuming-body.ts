@@ -37,7 +37,7 @@ export function resumingBody(
         yield result.value;
       } catch (error) {
         await backoff.afterFailure(error);
-        current = reopening(store, key, { signal: call.signal, version, from: at });
+        current = reopening(store, key, { ...call, version, from: at });
         resetAt = at + PROGRESS_BYTES;
       }
     }

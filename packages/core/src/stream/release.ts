@@ -1,4 +1,5 @@
-import type { ByteStage } from '../ports/bytes.ts';
+import type { ByteSource, ByteStage } from '../ports/bytes.ts';
+import { ownedSource } from './owned-source.ts';
 
 /**
  * Gives the memory of bytes back at once instead of at the next collection, if nothing else lies
@@ -7,7 +8,9 @@ import type { ByteStage } from '../ports/bytes.ts';
  * V8 11.4 (Node.js 20) cannot; there the collector does it, later.
  */
 export function release({ buffer, byteLength }: Uint8Array): void {
-  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength !== byteLength) return;
+  // One without length may have been released already.
+  if (!(buffer instanceof ArrayBuffer) || byteLength === 0) return;
+  if (buffer.byteLength !== byteLength) return;
   if (typeof buffer.transfer === 'function') buffer.transfer(0);
 }
 
@@ -21,3 +24,19 @@ export const lent: ByteStage = async function* (source) {
     release(chunk);
   }
 };
+
+/** The same for a source that owns something, which leaving it early must free: it may never begin. */
+export function lentBody(source: ByteSource): ByteSource {
+  const iterator = source[Symbol.asyncIterator]();
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      const { done, value } = await iterator.next();
+      if (done === true) return;
+      yield value;
+      release(value);
+    }
+  }
+  return ownedSource(chunks(), () => {
+    iterator.return?.().catch(() => undefined);
+  });
+}

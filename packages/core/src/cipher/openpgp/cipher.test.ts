@@ -6,6 +6,7 @@ import { isTsbkError } from '../../kernel/errors.ts';
 import type { Cipher } from '../../ports/cipher.ts';
 import { chunked } from '../../stream/chunked.ts';
 import { collect } from '../../stream/collect.ts';
+import { lent } from '../../stream/release.ts';
 import { sampleBytes } from '../../stream/sample-bytes.ts';
 import { pipe, sourceOf } from '../../stream/source.ts';
 import { openpgpCipher } from './cipher.ts';
@@ -53,6 +54,18 @@ describe('openpgpCipher', () => {
         const read = await collect(pipe(chunked(bytes, cuts), cipher.decrypt), MAX);
         assert.ok(read.equals(plain), `${length} bytes`);
       }
+    }
+  });
+
+  it('is done with a chunk when it asks for the next one', async () => {
+    const plain = sampleBytes('mixed', 500_000);
+    const bytes = await encrypt(plain);
+    for (const cuts of [
+      [1, 70_000],
+      [17, 23, 5000],
+    ]) {
+      const read = await collect(pipe(chunked(bytes, cuts), lent, cipher.decrypt), MAX);
+      assert.ok(read.equals(plain));
     }
   });
 

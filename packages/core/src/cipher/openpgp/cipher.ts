@@ -1,6 +1,7 @@
 import { ByteReader } from '../../format/byte-reader.ts';
 import type { ByteSource } from '../../ports/bytes.ts';
 import type { Cipher } from '../../ports/cipher.ts';
+import { owned } from '../../stream/owned.ts';
 import { type OpenpgpKeys, type OpenpgpKeyText, readOpenpgpKeys } from './keys.ts';
 import {
   TAG,
@@ -31,7 +32,8 @@ export async function openpgpCipher(text: OpenpgpKeyText): Promise<Cipher> {
     keyId: keys.keyId,
     unreadable: keys.unreadable,
     encrypt: (source) => encrypt(source, keys),
-    decrypt: (source) => decrypt(source, keys),
+    // Packets cross the borders of chunks.
+    decrypt: (source) => decrypt(owned(source), keys),
   };
 }
 

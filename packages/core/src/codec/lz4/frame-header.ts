@@ -28,11 +28,12 @@ const BLOCK_SIZE_RESERVED = 0b1000_1111;
 
 /** Reads the header of a frame, after its magic number. Throws `object-corrupt`. */
 export async function readFrameHeader(reader: ByteReader): Promise<FrameHeader> {
-  const start = await exactly(reader, 2);
+  // Copied: what a reader lends is gone with the next piece.
+  const start = Uint8Array.from(await exactly(reader, 2));
   const [flags = 0, blockSize = 0] = start;
   checkFlags(flags, blockSize);
   const hasSize = (flags & FIELDS.contentSize) !== 0;
-  const size = await exactly(reader, hasSize ? 8 : 0);
+  const size = Uint8Array.from(await exactly(reader, hasSize ? 8 : 0));
   const [checksum] = await exactly(reader, 1);
   const expected = (xxh32Of(Buffer.concat([start, size])) >>> 8) & 0xff;
   if (checksum !== expected) throw corrupt('lz4', 'the checksum of a frame header does not match');

@@ -28,7 +28,7 @@ export async function* zstdDecompressBy(
   try {
     let frames = 0;
     for (;;) {
-      const start = await reader.take(4);
+      const start = Uint8Array.from(await reader.take(4));
       if (start.length === 0 && frames > 0) break;
       if (isSkippable(start)) {
         await skipFrame(reader);

@@ -106,8 +106,9 @@ async function fill(reader: ByteReader, target: Uint8Array, from: number): Promi
   }
 }
 
+/** A copy: what a reader lends is gone with the next piece. */
 async function exactly(reader: ByteReader, bytes: number): Promise<Uint8Array> {
   const piece = await reader.take(bytes);
   if (piece.length < bytes) throw corrupt('zstd', 'it ends in the middle of a frame');
-  return piece;
+  return Uint8Array.from(piece);
 }

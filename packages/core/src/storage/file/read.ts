@@ -80,32 +80,35 @@ function checkUnchanged(info: BlobInfo, { from = 0, version }: GetOptions): void
 async function* chunksOf(
   handle: FileHandle,
   { path, bytes }: { readonly path: string; readonly bytes: number },
-  { from = 0, signal }: GetOptions,
+  { from = 0, until = Infinity, signal }: GetOptions,
 ): AsyncGenerator<Uint8Array> {
-  let at = from;
-  while (at < bytes) {
-    const chunk = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, bytes - at));
-    const bytesRead = await readSome(handle, chunk, { path, at, signal });
-    if (bytesRead === 0) {
+  const end = Math.min(until, bytes);
+  let coming: Promise<Uint8Array> | undefined;
+  for (let at = from; at < end;) {
+    const chunk = await (coming ?? readSome(handle, { path, at, end, signal }));
+    if (chunk.length === 0) {
       throw new TsbkError('object-truncated', `${path} ends at ${at} instead of ${bytes} bytes`);
     }
-    at += bytesRead;
-    yield chunk.subarray(0, bytesRead);
+    at += chunk.length;
+    // The next one is read while the reader is busy with this one.
+    coming = at < end ? readSome(handle, { path, at, end, signal }) : undefined;
+    coming?.catch(() => undefined);
+    yield chunk;
   }
 }
 
-async function readSome(
-  handle: FileHandle,
-  chunk: Uint8Array,
-  {
-    path,
-    at,
-    signal,
-  }: { readonly path: string; readonly at: number; readonly signal: AbortSignal },
-): Promise<number> {
+interface Place {
+  readonly path: string;
+  readonly at: number;
+  readonly end: number;
+  readonly signal: AbortSignal;
+}
+
+async function readSome(handle: FileHandle, { path, at, end, signal }: Place): Promise<Uint8Array> {
+  const chunk = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, end - at));
   try {
     const { bytesRead } = await orAbort(handle.read(chunk, 0, chunk.length, at), signal);
-    return bytesRead;
+    return chunk.subarray(0, bytesRead);
   } catch (error) {
     if (signal.aborted) throw error;
     throw fileError(error, `cannot read ${path}`);

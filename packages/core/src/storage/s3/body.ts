@@ -14,8 +14,8 @@ export interface Announced {
   readonly name: string;
   /** Where the body begins in the object. */
   readonly from: number;
-  /** Length of the object. */
-  readonly bytes: number;
+  /** Where it ends. */
+  readonly end: number;
   /** Checksum of the object, if the body is all of it and the service keeps one. */
   readonly crc32?: string | undefined;
 }
@@ -56,18 +56,18 @@ async function* checked(
   announced: Announced,
   { signal, timeoutMs }: { readonly signal: AbortSignal; readonly timeoutMs: number },
 ): AsyncGenerator<Uint8Array> {
-  const { name, bytes } = announced;
+  const { name, end } = announced;
   let at = announced.from;
   let sum = 0;
   for await (const chunk of rawChunks(body, { name, signal, timeoutMs })) {
     at += chunk.length;
-    if (at > bytes) throw new TsbkError('object-corrupt', `${name} is longer than announced`);
+    if (at > end) throw new TsbkError('object-corrupt', `${name} is longer than announced`);
     if (announced.crc32 !== undefined) sum = crc32(chunk, sum);
     yield chunk;
   }
   signal.throwIfAborted();
-  if (at < bytes) {
-    throw new TsbkError('object-truncated', `${name} ended at byte ${at} of ${bytes}`);
+  if (at < end) {
+    throw new TsbkError('object-truncated', `${name} ended at byte ${at} of ${end}`);
   }
   const { crc32: expected } = announced;
   // `…-N` is the checksum of the parts' checksums; their borders are not known here.

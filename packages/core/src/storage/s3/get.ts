@@ -34,11 +34,12 @@ export async function getObject(
 type Answer = GetObjectCommandOutput | 'absent' | 'unproven' | 'replaced' | 'nothing-there';
 
 function request(target: S3Target, key: string, options: GetOptions): Promise<Answer> {
-  const { from = 0, version, signal } = options;
+  const { version, signal } = options;
+  const Range = rangeOf(options);
   const command = new GetObjectCommand({
     Bucket: target.bucket,
     Key: bucketKey(target, key),
-    ...(from > 0 ? { Range: `bytes=${from}-` } : {}),
+    ...(Range === undefined ? {} : { Range }),
     ...(version === undefined ? {} : { IfMatch: version }),
     ...customerKey(target.options),
   });
@@ -46,6 +47,11 @@ function request(target: S3Target, key: string, options: GetOptions): Promise<An
   return exchange<Answer>(target, { what, signal }, (abortSignal) =>
     target.client.send(command, { abortSignal }).catch(answerOf),
   );
+}
+
+function rangeOf({ from = 0, until }: GetOptions): string | undefined {
+  if (from === 0 && until === undefined) return undefined;
+  return `bytes=${from}-${until === undefined ? '' : until - 1}`;
 }
 
 function answerOf(error: unknown): Answer {
@@ -68,8 +74,9 @@ async function emptyRest(
   const found = await head(target, key, options);
   if (found === undefined) return undefined;
   const { info } = found;
-  const isSame = options.version === undefined || options.version === info.version;
-  if (!isSame || options.from !== info.bytes) throw replaced(target, key);
+  const { from = 0, version } = options;
+  const isSame = version === undefined || version === info.version;
+  if (!isSame || from !== info.bytes) throw replaced(target, key);
   return { info, body: sourceOf() };
 }
 
@@ -78,12 +85,14 @@ function open(
   output: GetObjectCommandOutput,
   { key, options }: { readonly key: string; readonly options: GetOptions },
 ): Blob {
-  const { from = 0, signal } = options;
+  const { from = 0, until = Infinity, signal } = options;
   try {
-    const info = toInfo(key, { ...output, bytes: totalLength(target, output, { key, from }) });
+    const bytes = totalLength(target, output, { key, options });
+    const info = toInfo(key, { ...output, bytes });
     const name = urlOf(target, key);
-    const crc32 = from === 0 ? output.ChecksumCRC32 : undefined;
-    const body = bodyOf(output.Body, { name, from, bytes: info.bytes, crc32 }, target, signal);
+    const end = Math.min(until, info.bytes);
+    const crc32 = from === 0 && end === info.bytes ? output.ChecksumCRC32 : undefined;
+    const body = bodyOf(output.Body, { name, from, end, crc32 }, target, signal);
     return { info, body };
   } catch (error) {
     destroyBody(output.Body);
@@ -91,21 +100,34 @@ function open(
   }
 }
 
-/** Length of the whole object, of which the answer may be the end. */
+/** Length of the whole object, of which the answer may be a part. */
 function totalLength(
   target: S3Target,
   { ContentLength, ContentRange }: GetObjectCommandOutput,
-  { key, from }: { readonly key: string; readonly from: number },
+  { key, options }: { readonly key: string; readonly options: GetOptions },
 ): BlobInfo['bytes'] | undefined {
-  if (from === 0) return ContentLength;
-  const range = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(ContentRange ?? '');
-  const [first, last, total] = (range?.slice(1) ?? []).map(Number);
-  if (first === from && total !== undefined && last === total - 1) return total;
+  const { from = 0, until = Infinity } = options;
+  // All of the object, which is what was asked for.
+  const isWhole = from === 0 && ContentRange === undefined;
+  if (isWhole && (ContentLength ?? 0) <= until) return ContentLength;
+  const total = totalOf(ContentRange, { from, until });
+  if (total !== undefined) return total;
+  const asked = until === Infinity ? `from ${from}` : `${from} to ${until - 1}`;
   throw new TsbkError(
     'store-failed',
-    `${urlOf(target, key)}: asked for the bytes from ${from}, got ${ContentRange ?? 'all of them'}`,
+    `${urlOf(target, key)}: asked for the bytes ${asked}, got ${ContentRange ?? 'all of them'}`,
     { retry: true },
   );
+}
+
+/** Length of the object by a `Content-Range`; `undefined` if that is not what was asked for. */
+function totalOf(
+  contentRange: string | undefined,
+  { from, until }: { readonly from: number; readonly until: number },
+): number | undefined {
+  const range = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(contentRange ?? '');
+  const [first, last, total = -1] = (range?.slice(1) ?? []).map(Number);
+  return first === from && last === Math.min(until, total) - 1 ? total : undefined;
 }
 
 function replaced(target: S3Target, key: string): TsbkError {
