@@ -50,6 +50,7 @@ export class LaneThread {
   readonly #report: Report;
   readonly #exited: Promise<void>;
   #current: Current | undefined;
+  #hasWorked = false;
   #death: Error | undefined;
 
   constructor({ entry, setup, report }: LaneThreadOptions) {
@@ -81,6 +82,7 @@ export class LaneThread {
   async run(run: LaneRun): Promise<unknown> {
     run.signal.throwIfAborted();
     if (this.#death !== undefined) throw this.#death;
+    this.#hasWorked = true;
     let stopped: { readonly reason: unknown } | undefined;
     let refused: { readonly error: unknown } | undefined;
     let deadline: NodeJS.Timeout | undefined;
@@ -120,9 +122,9 @@ export class LaneThread {
     }
   }
 
-  /** Ends the thread: in peace if it is idle, else at once. */
+  /** Ends the thread: in peace if it is idle, else at once; and at once if it has nothing to free. */
   async close(): Promise<void> {
-    if (this.#current !== undefined) await this.#worker.terminate();
+    if (this.#current !== undefined || !this.#hasWorked) await this.#worker.terminate();
     this.#post({ kind: 'close' });
     const deadline = setTimeout(() => void this.#worker.terminate(), CLOSE_MS);
     await this.#exited;

@@ -6,24 +6,25 @@ import { SlabWriter } from './slab-writer.ts';
 import { LaneThread, type LaneRun, type LaneThreadOptions } from './thread.ts';
 
 /**
- * Lanes in worker threads, each started when it is first needed. A task runs in one thread from
- * raw bytes to stored object; only its receipt comes back. A thread that dies fails the task it was
- * at; the next task gets a new one.
+ * Lanes in worker threads. They start at once, because loading their code takes about as long as
+ * what goes before the first task. A task runs in one thread from raw bytes to stored object; only
+ * its receipt comes back. A thread that dies fails the task it was at; the next task gets a new one.
  */
 export function threadLanes(options: LaneThreadOptions & { readonly width: number }): Lanes {
   const limit = pLimit(options.width);
   const threads = new Set<LaneThread>();
   const idle: LaneThread[] = [];
 
-  const takeThread = (): LaneThread => {
-    const thread = idle.pop() ?? new LaneThread(options);
+  const startThread = (): LaneThread => {
+    const thread = new LaneThread(options);
     threads.add(thread);
     return thread;
   };
+  for (let i = 0; i < options.width; i += 1) idle.push(startThread());
   const run = (task: LaneRun): Promise<unknown> =>
     limit(async () => {
       task.signal.throwIfAborted();
-      const thread = takeThread();
+      const thread = idle.pop() ?? startThread();
       try {
         return await thread.run(task);
       } finally {

@@ -65,7 +65,10 @@ export async function extractTars(
     rootMode = receipt.rootMode ?? rootMode;
   };
   for (const last of [false, true]) {
-    const tars = plan.tars.filter((tar) => tar.last === last);
+    // The largest first: what comes last is what the lanes end at different times with.
+    const tars = plan.tars
+      .filter((tar) => tar.last === last)
+      .toSorted((a, b) => b.storedBytes - a.storedBytes);
     await mapParallel(tars, { width: lanes.width, signal }, unpack);
   }
   await arrivals.complete();
