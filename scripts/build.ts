@@ -65,6 +65,7 @@ async function bundle(folder: string, command: string): Promise<void> {
     splitting: true,
     format: 'esm',
     platform: 'node',
+    mainFields: ['module', 'main'],
     target: 'node20',
     sourcemap: 'linked',
     // Native addons cannot be bundled; `lz4-napi` and `sodium-native` are dependencies of each
