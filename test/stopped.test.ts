@@ -141,7 +141,7 @@ describe('a backup into S3', () => {
   });
 
   it('shows progress as JSON, with byte counts as texts, while it runs', async () => {
-    const env = { ...SLOW, TSBK_NETWORK_RATE_LIMIT: '12MiB', TSBK_NICENESS: '10' };
+    const env = { ...SLOW, TSBK_NETWORK_RATE_LIMIT: '12MiB' };
     const args = ['backup-push', '--progress', 'json', '--log', 'json', '--lanes', '2'];
     const run = await site.tsbk(args, { env });
     assert.equal(run.code, 0, run.stderr);

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
-import { promisify } from 'node:util';
+import { hasTerminal } from './niceness.ts';
 
 const PROGRAM = `
   import { readdirSync, readFileSync } from 'node:fs';
@@ -17,14 +19,49 @@ const PROGRAM = `
     return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]);
   });
   await worker.terminate();
-  console.log(JSON.stringify({ problem, niceness }));
+  let session;
+  try {
+    session = readFileSync('/proc/self/autogroup', 'latin1');
+  } catch {}
+  console.log(JSON.stringify({ problem, niceness, session }));
 `;
 
-test('setNiceness reaches every thread, also those that libuv and V8 have started, and later ones', async () => {
+interface Found {
+  readonly problem?: string;
+  readonly niceness: readonly number[];
+  /** Of the group of all processes of the session, where the kernel has such groups. */
+  readonly session?: string;
+}
+
+/** In a session of its own, which is thereby one without a terminal. */
+async function run(): Promise<Found> {
   const args = ['--input-type=module', '--eval', PROGRAM];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 20_000 });
-  const { problem, niceness } = JSON.parse(stdout) as { problem?: string; niceness: number[] };
+  const child = spawn(process.execPath, args, {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    timeout: 20_000,
+  });
+  return JSON.parse(await text(child.stdout)) as Found;
+}
+
+test('setNiceness reaches every thread, also those that libuv and V8 have started, and later ones', async () => {
+  const { problem, niceness } = await run();
   assert.equal(problem, undefined);
   assert.ok(niceness.length > 5, `${niceness.length} threads`);
   assert.deepEqual(new Set(niceness), new Set([7]));
+});
+
+test(
+  'setNiceness reaches the session, which is what counts against processes of other sessions',
+  { skip: existsSync('/proc/self/autogroup') ? false : 'this kernel has no autogroups' },
+  async () => {
+    const { session } = await run();
+    assert.match(session ?? '', / nice 7$/m);
+  },
+);
+
+test('a terminal is known by the fifth number behind the name, whatever the name', () => {
+  assert.equal(hasTerminal('12 (node) S 1 12 12 0 -1 4194304 9'), false);
+  assert.equal(hasTerminal('12 (node) S 1 12 12 34816 12 4194304 9'), true);
+  assert.equal(hasTerminal('12 (a) 0 0) S 1 12 12 34816 12 4194304 9'), true);
 });
