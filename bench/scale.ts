@@ -1,58 +1,50 @@
 /**
  * Backups and restores of any size without a disk: `node bench/scale.ts --bytes 64GiB --files 1000`.
- * Drives the code of `tsbk` from a simulated data directory and to a simulated store, and prints
- * memory over time and time per GiB and per 100,000 files.
+ * Drives the code of `tsbk`, bundled and in worker threads as a user runs it, from a simulated data
+ * directory and to a simulated store, and prints memory over time and time per GiB and per 100,000
+ * files. `--inline` has one thread do everything.
  */
-import { parseArgs } from 'node:util';
-import { formatSize, parseSize } from '@tsbk/core/kernel/size';
-import { runScale, type ScaleResult } from '@tsbk/test/support/simulation/run';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, mkdirSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { build } from 'esbuild';
 
-const { values } = parseArgs({
-  options: {
-    bytes: { type: 'string', default: '4GiB' },
-    files: { type: 'string', default: '100' },
-    codec: { type: 'string', default: 'lz4' },
-    lanes: { type: 'string', default: '2' },
-    /** `push` leaves the restore out. */
-    until: { type: 'string', default: 'fetch' },
-    directory: { type: 'string' },
-    json: { type: 'boolean', default: false },
-  },
-});
+const ROOT = resolve(import.meta.dirname, '..');
+/** Where what is not bundled, native code, can be found. */
+const CACHE = join(ROOT, 'packages/cli/node_modules/.cache');
+/** As `bin/tsbk` starts Node.js; and told to collect, the simulation knows what is held. */
+const NODE_OPTIONS = ['--expose-gc', '--max-semi-space-size=8'];
 
-const bytes = parseSize(values.bytes);
-const files = Number(values.files);
-const { codec } = values;
-if (bytes === undefined || !(files > 0)) throw new Error('--bytes is a size, --files a number');
-if (codec !== 'lz4' && codec !== 'zstd' && codec !== 'none') {
-  throw new Error('--codec is lz4, zstd or none');
+mkdirSync(CACHE, { recursive: true });
+const outdir = mkdtempSync(join(CACHE, 'scale-'));
+try {
+  await bundle();
+  const args = [...NODE_OPTIONS, join(outdir, 'scale.mjs'), ...process.argv.slice(2)];
+  const { status, signal, error } = spawnSync(process.execPath, args, { stdio: 'inherit' });
+  if (error !== undefined) throw error;
+  process.exitCode = signal === null ? (status ?? 1) : 1;
+} finally {
+  rmSync(outdir, { recursive: true });
 }
-const result = await runScale({
-  bytes,
-  files,
-  codec,
-  lanes: Number(values.lanes),
-  fetch: values.until !== 'push',
-  directory: values.directory,
-  onMark: ({ phase, share, seconds, rssBytes }) => {
-    if (values.json) return;
-    const percent = `${(100 * share).toFixed(0)}%`.padStart(4);
-    console.log(`${phase} ${percent}  ${seconds.toFixed(1)} s  ${formatSize(rssBytes)}`);
-  },
-});
-console.log(values.json ? JSON.stringify(result) : summary(result));
 
-function summary({ plainBytes, storedBytes, parts, phases, ...all }: ScaleResult): string {
-  const gib = plainBytes / 1024 ** 3;
-  const lines = phases.map(({ name, seconds, cpuSeconds, marks }) => {
-    const peak = Math.max(...marks.map(({ rssBytes }) => rssBytes));
-    const perGib = `${(seconds / gib).toFixed(2)} s and ${(cpuSeconds / gib).toFixed(2)} CPU-s per GiB`;
-    const perFiles = `${((seconds / all.files) * 1e5).toFixed(1)} s per 100,000 files`;
-    return `${name}: ${seconds.toFixed(1)} s, ${perGib}, ${perFiles}, at most ${formatSize(peak)}`;
+/** Stripping types takes some forty MiB a thread, which no user of `tsbk` pays. */
+async function bundle(): Promise<void> {
+  await build({
+    entryPoints: {
+      scale: join(import.meta.dirname, 'scale-run.ts'),
+      lane: join(ROOT, 'test/support/simulation/lane.ts'),
+    },
+    outdir,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    external: ['@node-rs/crc32', 'lz4-napi', 'sodium-native'],
+    banner: {
+      js: "import { createRequire as tsbkCreateRequire } from 'node:module'; const require = tsbkCreateRequire(import.meta.url);",
+    },
+    logLevel: 'warning',
   });
-  return [
-    `${formatSize(plainBytes)} in ${all.files} files, ${parts} parts, stored ${formatSize(storedBytes)}`,
-    ...lines,
-    'Times and memory include making the data, and for fetch compressing it again.',
-  ].join('\n');
 }

@@ -12,12 +12,10 @@ import { simulatedStore } from './support/simulation/store.ts';
 
 const SCRIPT = resolve(import.meta.dirname, '../bench/scale.ts');
 const MIB = 1024 ** 2;
-/** As `bin/tsbk` starts Node.js. */
-const NODE_OPTIONS = ['--expose-gc', '--max-semi-space-size=8'];
 
 async function simulate(options: Readonly<Record<string, string>>): Promise<ScaleResult> {
   const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
-  const args = [...NODE_OPTIONS, SCRIPT, '--json', ...flags];
+  const args = [SCRIPT, '--json', ...flags];
   const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 16 * MIB });
   return JSON.parse(stdout) as ScaleResult;
 }
@@ -42,7 +40,7 @@ describe('memory', () => {
       result.phases.map(({ name }) => name),
       ['push', 'fetch'],
     );
-    assert.ok(most(result, 'rssBytes') < 400 * MIB);
+    assert.ok(most(result, 'rssBytes') < 300 * MIB);
     for (const phase of ['push', 'fetch']) {
       const early = most(result, 'rssBytes', { phase, to: 0.5 });
       const late = most(result, 'rssBytes', { phase, from: 0.5 });

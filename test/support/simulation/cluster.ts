@@ -9,7 +9,7 @@ import type { BackupItem, BackupSource, SourceMember } from '@tsbk/core/ports/ba
 import type { ByteSource } from '@tsbk/core/ports/bytes';
 import { sourceOf } from '@tsbk/core/stream/source';
 import { FAKE_SYSTEM_ID, fakeControlFile } from '../fake-repository.ts';
-import { samplePool } from './sample-pool.ts';
+import { samplePool, type SamplePool } from './sample-pool.ts';
 
 export interface SimulatedClusterOptions {
   readonly files: number;
@@ -42,7 +42,7 @@ const MODIFIED = instantFromMs(Date.UTC(2026, 0, 1));
 export function simulatedCluster(options: SimulatedClusterOptions): SimulatedCluster {
   const small = smallFiles(options);
   const fileBytes = Math.floor(options.bytes / options.files);
-  const pool = samplePool();
+  let pool: SamplePool | undefined;
   const sums = new Map<number, string>();
 
   const file = (number: number): SourceMember => {
@@ -58,6 +58,7 @@ export function simulatedCluster(options: SimulatedClusterOptions): SimulatedClu
     if (content !== undefined) return yield* sourceOf(content);
     const variant = (numberOf(`/${path}`) ?? 0) % VARIANTS;
     for (let at = 0, turn = variant; at < bytes; at += CHUNK_BYTES, turn += 1) {
+      pool ??= samplePool();
       yield pool.chunk(turn, Math.min(CHUNK_BYTES, bytes - at));
     }
   }

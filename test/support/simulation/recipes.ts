@@ -1,51 +1,58 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { tarHeaderOf } from '@tsbk/core/backup/canonical';
 import { encodeHeader, endOfArchive, padding } from '@tsbk/core/format/tar/write';
 import type { ByteSource } from '@tsbk/core/ports/bytes';
-import type { Lanes } from '@tsbk/core/ports/lanes';
+import type { LaneWriter, Lanes } from '@tsbk/core/ports/lanes';
 import { pipe } from '@tsbk/core/stream/source';
 import type { Codec } from '@tsbk/core/ports/codec';
 import type { SimulatedCluster } from './cluster.ts';
 
-/** Which members went into which part, in eight bytes a member, so that the part can be made again. */
+/**
+ * Which members went into which part, so that the part can be made again, by whatever thread. They
+ * lie in files: what a simulation remembers must not look as if tsbk did.
+ */
 export class Recipes {
   readonly #cluster: SimulatedCluster;
-  /** By key without extension. A number stands for a data file, a name for any other member. */
-  readonly #parts = new Map<string, { members: (number | string)[]; rootHeader: Uint8Array }>();
+  readonly #directory: string;
 
-  constructor(cluster: SimulatedCluster) {
+  constructor(cluster: SimulatedCluster, directory: string) {
     this.#cluster = cluster;
+    this.#directory = directory;
+    mkdirSync(directory, { recursive: true });
   }
 
-  /** Lanes that write down what passes. */
-  recording(lanes: Lanes): Lanes {
+  /** Lanes that write down what passes, and call `onStored` for each part that is complete. */
+  recording(lanes: Lanes, onStored: (key: string, bytes: number) => void): Lanes {
     return {
       ...lanes,
       open: (key, options) => {
+        const recorder = new Recorder(this.#cluster);
         const writer = lanes.open(key, options);
-        const see = this.#recorder(key);
-        return {
-          ...writer,
-          write: (chunk) => {
-            see(chunk);
-            return writer.write(chunk);
-          },
-        };
+        return recorded(writer, recorder, (stored, bytes) => {
+          const recipe: Recipe = { bytes, ...recorder.recipe() };
+          writeFileSync(this.#path(stored), JSON.stringify(recipe));
+          onStored(stored, bytes);
+        });
       },
     };
   }
 
-  /** The stored bytes of a part. */
-  remake(key: string, codec: Codec): ByteSource {
-    const base = codec.extension === '' ? key : key.slice(0, -codec.extension.length - 1);
-    if (codec.compress === undefined) throw new TypeError(`${codec.name} cannot be written`);
-    return pipe(this.#tar(base), codec.compress);
+  /** How many bytes of a part are stored. */
+  storedBytes(key: string): number {
+    return this.#read(key).bytes;
   }
 
-  async *#tar(key: string): ByteSource {
-    const { members, rootHeader } = this.#parts.get(key) ?? { members: [], rootHeader: undefined };
+  /** The stored bytes of a part. */
+  remake(key: string, codec: Codec): ByteSource {
+    if (codec.compress === undefined) throw new TypeError(`${codec.name} cannot be written`);
+    return pipe(this.#tar(this.#read(key)), codec.compress);
+  }
+
+  async *#tar({ members, rootHeader }: Recipe): ByteSource {
     for (const which of members) {
-      if (which === '/' && rootHeader !== undefined) {
-        yield new Uint8Array(rootHeader);
+      if (which === '/') {
+        yield new Uint8Array(Buffer.from(rootHeader, 'base64'));
         continue;
       }
       const member =
@@ -58,21 +65,70 @@ export class Recipes {
     yield endOfArchive();
   }
 
-  /** The packer gives each header as a chunk of its own. */
-  #recorder(key: string): (chunk: Uint8Array) => void {
-    const recipe = { members: [] as (number | string)[], rootHeader: new Uint8Array() };
-    this.#parts.set(key, recipe);
-    let left = 0;
-    return (chunk) => {
-      if (left > 0) left -= chunk.length;
-      else if (chunk[0] !== 0) {
-        const header = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
-        const name = header.toString('latin1', 0, header.indexOf(0));
-        recipe.members.push(this.#cluster.numberOf(name) ?? name);
-        if (name === '/') recipe.rootHeader = new Uint8Array(chunk);
-        const bytes = Number.parseInt(header.toString('latin1', 124, 135), 8);
-        left = bytes + padding(bytes).length;
-      }
-    };
+  #read(key: string): Recipe {
+    return JSON.parse(readFileSync(this.#path(key), 'utf8')) as Recipe;
+  }
+
+  #path(key: string): string {
+    return join(this.#directory, key.replaceAll('/', '_'));
+  }
+}
+
+interface Recipe {
+  /** As stored. */
+  readonly bytes: number;
+  /** A number stands for a data file, a name for any other member. */
+  readonly members: readonly (number | string)[];
+  /** Base64. */
+  readonly rootHeader: string;
+}
+
+function recorded(
+  writer: LaneWriter,
+  recorder: Recorder,
+  onStored: (key: string, bytes: number) => void,
+): LaneWriter {
+  return {
+    waiting: () => writer.waiting(),
+    write: (chunk) => {
+      recorder.see(chunk);
+      return writer.write(chunk);
+    },
+    end: async () => {
+      const receipt = await writer.end();
+      onStored(receipt.key, receipt.stored.bytes);
+      return receipt;
+    },
+    fail: (error) => writer.fail(error),
+  };
+}
+
+/** Reads the headers that pass: the packer gives each as a chunk of its own. */
+class Recorder {
+  readonly #cluster: SimulatedCluster;
+  readonly #members: (number | string)[] = [];
+  #rootHeader = '';
+  #left = 0;
+
+  constructor(cluster: SimulatedCluster) {
+    this.#cluster = cluster;
+  }
+
+  see(chunk: Uint8Array): void {
+    if (this.#left > 0) {
+      this.#left -= chunk.length;
+      return;
+    }
+    if (chunk[0] === 0) return;
+    const header = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+    const name = header.toString('latin1', 0, header.indexOf(0));
+    this.#members.push(this.#cluster.numberOf(name) ?? name);
+    if (name === '/') this.#rootHeader = header.toString('base64');
+    const bytes = Number.parseInt(header.toString('latin1', 124, 135), 8);
+    this.#left = bytes + padding(bytes).length;
+  }
+
+  recipe(): Pick<Recipe, 'members' | 'rootHeader'> {
+    return { members: this.#members, rootHeader: this.#rootHeader };
   }
 }

@@ -3,12 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pushBackup, type PushResult } from '@tsbk/core/backup/push';
-import { noCipher } from '@tsbk/core/cipher/none';
-import { codecByExtension, codecByName, EXTENSIONS } from '@tsbk/core/codec/codecs';
 import { FakeWal } from '@tsbk/core/format/wal/fake-wal';
 import { instantFromMs } from '@tsbk/core/kernel/instant';
 import { toSystemId } from '@tsbk/core/kernel/system-id';
 import { inlineLanes } from '@tsbk/core/lanes/inline';
+import { threadLanes } from '@tsbk/core/lanes/threads';
 import type { BackupServer } from '@tsbk/core/ports/backup-server';
 import type { Lanes } from '@tsbk/core/ports/lanes';
 import type { Report } from '@tsbk/core/ports/report';
@@ -17,9 +16,8 @@ import { fetchBackup } from '@tsbk/core/restore/fetch';
 import { openFileStore } from '@tsbk/core/storage/file/open';
 import { FAKE_SYSTEM_ID } from '../fake-repository.ts';
 import { realClock } from '../clock.ts';
-import { simulatedCluster, type SimulatedCluster } from './cluster.ts';
-import { Recipes } from './recipes.ts';
-import { simulatedStore } from './store.ts';
+import type { SimulatedCluster } from './cluster.ts';
+import { simulatedRepository, type SimulatedSetup } from './repository.ts';
 import { clockPhase, type ScaleMark, type ScalePhase } from './clock-phase.ts';
 import { watchMemory } from './watch-memory.ts';
 
@@ -28,6 +26,8 @@ export interface ScaleOptions {
   readonly files: number;
   readonly codec: 'lz4' | 'zstd' | 'none';
   readonly lanes: number;
+  /** Whether lanes are worker threads, as they are in a real run; else they share this one. */
+  readonly threads: boolean;
   /** Whether the backup is restored afterwards. */
   readonly fetch: boolean;
   /** Where records go and restored files appear for a moment; it should not be a disk. */
@@ -44,6 +44,8 @@ export interface ScaleResult {
   readonly phases: readonly ScalePhase[];
 }
 
+/** A file beside this one; in a bundle the one that stands beside it. */
+const LANE = new URL(import.meta.url.endsWith('.ts') ? './lane.ts' : './lane.mjs', import.meta.url);
 const PART_BYTES_MAX = 1024 ** 3 - 1;
 const SWEEP_EVERY_MS = 300;
 const { signal } = new AbortController();
@@ -62,7 +64,7 @@ export async function runScale(options: ScaleOptions): Promise<ScaleResult> {
 }
 
 async function run(options: ScaleOptions, scratch: string): Promise<ScaleResult> {
-  const site = await simulatedSite(options, join(scratch, 'repository'));
+  const site = await simulatedSite(options, scratch);
   const memory = watchMemory();
   const phases: ScalePhase[] = [];
   const phase = async <T>(name: string, work: (report: Report) => Promise<T>): Promise<T> => {
@@ -93,8 +95,9 @@ interface Site {
   readonly segmentBytes: number;
 }
 
-async function simulatedSite(options: ScaleOptions, root: string): Promise<Site> {
-  const { bytes, files } = options;
+async function simulatedSite(options: ScaleOptions, scratch: string): Promise<Site> {
+  const { bytes, files, codec } = options;
+  const root = join(scratch, 'repository');
   await mkdir(join(root, 'wal_005'), { recursive: true });
   const records = openFileStore({ root }, { clock: realClock });
   const wal = new FakeWal();
@@ -105,21 +108,21 @@ async function simulatedSite(options: ScaleOptions, root: string): Promise<Site>
     await records.put(`wal_005/${name}`, content, { signal });
   }
   const { segmentBytes } = wal;
-  const cluster = simulatedCluster({ files, bytes, startLsn, stopLsn, segmentBytes });
-  const recipes = new Recipes(cluster);
-  const writeCodec = codecByName(options.codec);
-  const repository: Repository = {
-    store: simulatedStore({ records, remake: (key) => recipes.remake(key, writeCodec) }),
-    writeCodec,
-    codecOf: codecByExtension,
-    walExtensions: EXTENSIONS,
-    cipher: noCipher,
-    clock: realClock,
-    partBytes: 20 * 1024 * 1024,
-    partsInFlight: 2,
-  };
-  const lanes = recipes.recording(inlineLanes(repository, options.lanes));
+  const setup = { cluster: { files, bytes, startLsn, stopLsn, segmentBytes }, codec, scratch };
+  const { repository, cluster, recipes } = simulatedRepository(setup);
+  const lanes = recipes.recording(lanesOf(options, repository, setup), (key, stored) =>
+    repository.store.learn(key, stored),
+  );
   return { repository, cluster, lanes, segmentBytes };
+}
+
+function lanesOf(
+  { lanes: width, threads }: ScaleOptions,
+  repository: Repository,
+  setup: SimulatedSetup,
+): Lanes {
+  if (!threads) return inlineLanes(repository, width);
+  return threadLanes({ width, entry: LANE, setup, report: () => {} });
 }
 
 async function push(site: Site, scratchDirectory: string, report: Report): Promise<PushResult> {

@@ -1,12 +1,12 @@
 import { sampleBytes } from '@tsbk/core/stream/sample-bytes';
 
-/** Bytes that compress about three to one with lz4, made once and copied out in pieces. */
+/** Bytes that compress about three to one with lz4, made once and shown in pieces. */
 export interface SamplePool {
-  /** A piece of its own, which the taker may keep or send to another thread. Turns repeat. */
+  /** A view that nobody may change: what making data takes is not what is measured. Turns repeat. */
   chunk(turn: number, bytes: number): Uint8Array;
 }
 
-const POOL_BYTES = 8 * 1024 * 1024;
+const POOL_BYTES = 2 * 1024 * 1024;
 const PAGE_BYTES = 8192;
 const NOISE_BYTES = 512;
 /** A page of a table has free space. */
@@ -24,7 +24,7 @@ export function samplePool(): SamplePool {
   return {
     chunk: (turn, bytes) => {
       const at = (turn * STEP * 8) % (POOL_BYTES - bytes);
-      return new Uint8Array(pool.subarray(at, at + bytes));
+      return pool.subarray(at, at + bytes);
     },
   };
 }

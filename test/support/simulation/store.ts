@@ -12,32 +12,46 @@ export interface SimulatedStoreOptions {
   readonly records: BlobStore;
   /** Makes the stored bytes of a part again. */
   readonly remake: (key: string) => ByteSource;
+  /** Length of a part that another thread has stored. */
+  readonly storedBytes?: (key: string) => number;
   readonly limits?: BlobStore['limits'];
+}
+
+export interface SimulatedStore extends BlobStore {
+  /** A part is there that another thread has stored. */
+  learn(key: string, bytes: number): void;
 }
 
 /**
  * A store that takes no disk for the parts of backups: it counts what it is sent, holds uploads to
  * the limits of S3, and makes the bytes again when they are asked for.
  */
-export function simulatedStore(options: SimulatedStoreOptions): BlobStore {
-  const { records, remake, limits = LIMITS } = options;
+export function simulatedStore(options: SimulatedStoreOptions): SimulatedStore {
+  const { records, remake, storedBytes, limits = LIMITS } = options;
   const parts = new Map<string, BlobInfo>();
+  const infoOf = (key: string, bytes: number): BlobInfo => ({
+    key,
+    bytes,
+    modified: instantFromMs(0),
+    version: key,
+  });
   const isPart = (key: string): boolean => key.includes('/tar_partitions/part_');
   const keep = (key: string, bytes: number): 'stored' | 'exists' => {
     if (parts.has(key)) return 'exists';
-    parts.set(key, { key, bytes, modified: instantFromMs(0), version: key });
+    parts.set(key, infoOf(key, bytes));
     return 'stored';
   };
   return {
     ...records,
+    learn: (key, bytes) => void parts.set(key, infoOf(key, bytes)),
     url: 'simulated:',
     limits,
     stat: async (key, call) => (isPart(key) ? parts.get(key) : await records.stat(key, call)),
     confirm: async (key, call) => (isPart(key) ? parts.has(key) : await records.confirm(key, call)),
     get: async (key, call) => {
       if (!isPart(key)) return await records.get(key, call);
-      const info = parts.get(key);
-      return info === undefined ? undefined : { info, body: remake(key) };
+      const bytes = parts.get(key)?.bytes ?? storedBytes?.(key);
+      return bytes === undefined ? undefined : { info: infoOf(key, bytes), body: remake(key) };
     },
     put: async (key, bytes, call) =>
       isPart(key) ? keep(key, bytes.length) : await records.put(key, bytes, call),
