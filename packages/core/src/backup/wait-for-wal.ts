@@ -14,7 +14,9 @@ export interface WalWait {
   readonly archiverState: () => Promise<string | undefined>;
 }
 
-const PAUSE_MS_FIRST = 200;
+const PAUSE_MS_FIRST = 50;
+/** A pause is a quarter of what was waited before, so that little is waited in vain. */
+const PAUSE_GROWTH = 1.25;
 const PAUSE_MS_MAX = 5000;
 const REPORT_EVERY_MS = 10_000;
 const ARCHIVER_ANSWER_MS = 5000;
@@ -32,7 +34,7 @@ export async function waitForWal(
   const start = clock.monotonicMs();
   let reportedMs = 0;
   let missing = wait.segments;
-  for (let pauseMs = PAUSE_MS_FIRST; ; pauseMs = Math.min(pauseMs * 1.5, PAUSE_MS_MAX)) {
+  for (let pauseMs = PAUSE_MS_FIRST; ; pauseMs = Math.min(pauseMs * PAUSE_GROWTH, PAUSE_MS_MAX)) {
     missing = await missingWal(repository, missing, { signal });
     if (missing.length === 0) return;
     const waitedMs = clock.monotonicMs() - start;

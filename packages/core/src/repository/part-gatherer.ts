@@ -1,5 +1,6 @@
 import type { ByteSource } from '../ports/bytes.ts';
 import { orAbort } from '../stream/abort.ts';
+import { release } from '../stream/release.ts';
 
 export interface GatheredPart {
   readonly bytes: Uint8Array;
@@ -25,6 +26,7 @@ export interface PartGathererOptions {
 }
 
 const FIRST_BUFFER_BYTES = 64 * 1024;
+const NOTHING = new Uint8Array(0);
 
 /**
  * Reads `source`; every wait ends with the signal. Memory for the first part is taken at once for
@@ -37,15 +39,20 @@ export function partGatherer(
 ): PartGatherer {
   const iterator = source[Symbol.asyncIterator]();
   let state: 'idle' | 'pulling' | 'ended' = 'idle';
-  let rest: Uint8Array = Buffer.alloc(0);
+  let chunk: Uint8Array = NOTHING;
+  /** What is left of it. */
+  let rest = chunk;
   let isFirst = true;
 
   const pull = async (): Promise<boolean> => {
     signal.throwIfAborted();
     state = 'pulling';
+    // All of it was copied.
+    release(chunk);
     const result = await orAbort(iterator.next(), signal);
     state = result.done === true ? 'ended' : 'idle';
-    rest = result.done === true ? Buffer.alloc(0) : result.value;
+    chunk = result.done === true ? NOTHING : result.value;
+    rest = chunk;
     return state === 'idle';
   };
   return {
