@@ -46,6 +46,9 @@ export interface StoredRecords {
   readonly finishTime: Instant;
 }
 
+/** It is sent by the thread that has everything else in its memory, and nothing waits for speed. */
+const RECORD_PART_BYTES = 1024 * 1024;
+
 /**
  * Writes the records of a finished backup but the sentinel: metadata, files metadata, side record.
  * None of them makes it appear.
@@ -102,7 +105,7 @@ async function storeFilesMetadata(
   { name, copied, list, labels }: RecordInputs,
   { signal }: RunOptions,
 ): Promise<void> {
-  const { store, partBytes, partsInFlight } = repository;
+  const { store } = repository;
   const basename = (key: string): string => key.slice(key.lastIndexOf('/') + 1);
   const ofLabels = list.tar();
   for (const file of ['tablespace_map', 'backup_label']) await ofLabels.add(file);
@@ -111,7 +114,8 @@ async function storeFilesMetadata(
     names,
   ]);
   tars.push([basename(labels.key), ofLabels]);
-  const options = { ifAbsent: true, signal, partBytes, partsInFlight };
+  const partBytes = Math.max(RECORD_PART_BYTES, store.limits.partBytesMin);
+  const options = { ifAbsent: true, signal, partBytes, partsInFlight: 1 };
   const key = filesMetadataKey(name);
   const { outcome } = await putStream(store, key, list.document(tars), options);
   if (outcome === 'exists') throw appeared(key);
