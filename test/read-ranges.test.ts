@@ -64,12 +64,15 @@ describe('an object in ranges', () => {
     const { store, asked, open } = watched(at.store);
     const blob = await getInRanges(store, 'a', { signal, ...ranges });
     let bytes = 0;
+    const memory = new Set<ArrayBufferLike>();
     for await (const chunk of blob?.body ?? []) {
       bytes += chunk.length;
+      memory.add(chunk.buffer);
       // The range at hand, and two more.
       const begun = Math.min(5, Math.floor((bytes - 1) / ranges.rangeBytes) + 3);
       await eventually('the ranges ahead', async () => asked.length === begun || undefined);
     }
+    assert.equal(memory.size, 3);
     assert.ok(open.most <= 3, `${open.most} at once`);
     assert.deepEqual(
       asked.map(({ from = 0, until }) => [from, until]),
@@ -114,6 +117,19 @@ describe('an object in ranges', () => {
       assert.ok(asked.length <= 4);
       assert.equal((await iterator?.next())?.done, true);
     }
+  });
+
+  it('leaves nothing under way that would never end', async () => {
+    const { store, open, asked } = watched(at.store);
+    at.model.addRule({ operation: 'GetObject', hit: 2, times: 9, fault: { kind: 'trickle' } });
+    const blob = await getInRanges(store, 'a', { signal, ...ranges });
+    const iterator = blob?.body[Symbol.asyncIterator]();
+    await iterator?.next();
+    await eventually('two ranges ahead', async () => open.now === 2 || undefined);
+    await iterator?.return?.();
+    await eventually('the end of every body', async () => open.now === 0 || undefined);
+    assert.equal(asked.length, 3);
+    at.model.clearRules();
   });
 
   it('ends with the reason of an abort', async () => {
