@@ -68,10 +68,10 @@ function transferMemory(
   return {
     partBytes: config.s3PartBytes,
     partsInFlight: Math.max(1, Math.min(3, shared)),
-    ranges: { rangeBytes: RANGE_BYTES, rangesInFlight: 2 },
+    ranges: { rangeBytes: RANGE_BYTES, rangesInFlight: 3 },
   };
 }
 
 const FILE_PART_BYTES = 1024 * 1024;
-/** Large enough that a request's round trip weighs little, small enough to have three of them. */
-const RANGE_BYTES = 4 * 1024 * 1024;
+/** Large enough that a request's round trip weighs little, small enough to have four of them. */
+const RANGE_BYTES = 2 * 1024 * 1024;
