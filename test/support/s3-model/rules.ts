@@ -48,11 +48,14 @@ export interface Rule {
 export interface RuleBook {
   add(rule: Rule): void;
   clear(): void;
+  /** Requests that met a fault so far. */
+  struck(): number;
   /** The fault for this request, counting it. */
   faultFor(request: S3Request): Fault | undefined;
 }
 
 export function createRuleBook(): RuleBook {
+  let struck = 0;
   let rules: { readonly rule: Rule; hits: number }[] = [];
   return {
     add: (rule) => {
@@ -61,6 +64,7 @@ export function createRuleBook(): RuleBook {
     clear: () => {
       rules = [];
     },
+    struck: () => struck,
     faultFor: (request) => {
       let fault: Fault | undefined;
       for (const entry of rules.filter(({ rule }) => matches(rule, request))) {
@@ -68,6 +72,7 @@ export function createRuleBook(): RuleBook {
         const { hit = 1, times = 1 } = entry.rule;
         if (entry.hits >= hit && entry.hits < hit + times) fault ??= entry.rule.fault;
       }
+      if (fault !== undefined) struck += 1;
       return fault;
     },
   };

@@ -26,6 +26,8 @@ export interface S3Model {
   readonly requests: readonly LoggedRequest[];
   addRule(rule: Rule): void;
   clearRules(): void;
+  /** Requests that met a fault so far. */
+  struck(): number;
   close(): Promise<void>;
 }
 
@@ -73,6 +75,7 @@ export async function startS3Model(options: S3ModelOptions = {}): Promise<S3Mode
     requests: log,
     addRule: (rule) => rules.add(rule),
     clearRules: () => rules.clear(),
+    struck: () => rules.struck(),
     close: async () => {
       if (!server.listening) return;
       const closed = once(server, 'close');

@@ -1,0 +1,106 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { canMount } from './breakable-store.ts';
+import { endSegment } from './end-segment.ts';
+import { archiverOf, inflict, isUp, killWithPushes } from './inflict.ts';
+import { judge, judgeSettled, judgeWholeRestore } from './judge.ts';
+import { setScene, type Campaign, type Scene } from './scene.ts';
+import {
+  describeFault,
+  planRounds,
+  strikesRestore,
+  type CrashFault,
+  type Round,
+} from './schedule.ts';
+import { countFault } from './totals.ts';
+
+/**
+ * Plays rounds of faults, each followed by a judgement of what the repository holds, then loses the
+ * server, restores it as a whole, and lets all settle. Throws when a promise is broken.
+ */
+export async function runCampaign(campaign: Campaign): Promise<void> {
+  await using open = new AsyncDisposableStack();
+  const said = { at: performance.now() };
+  const say = (line: string): void => {
+    const seconds = ((performance.now() - said.at) / 1000).toFixed(1);
+    said.at = performance.now();
+    campaign.log(`seed ${campaign.seed} ${line} (${seconds} s)`);
+  };
+  const scene = await setScene(campaign, open);
+  open.defer(() => {
+    campaign.totals.failpoints += scene.evidence.met();
+    campaign.totals.requests += scene.store.struck();
+  });
+  say('ready');
+  for (const round of roundsOf(campaign)) {
+    const struck: string[] = [];
+    await playRound(scene, round, struck);
+    await judge(scene, async () => {
+      for (const { fault } of round.faults.filter(isOfRestore)) await strike(scene, fault, struck);
+    });
+    campaign.totals.rounds += 1;
+    say(`round ${round.number}: ${struck.join('; ')}`);
+  }
+  scene.store.heal();
+  scene.evidence.disarm();
+  await killWithPushes(scene.server);
+  await judgeWholeRestore(scene);
+  say('restored as a whole');
+  await scene.server.start();
+  await scene.way.start(scene.waySite);
+  await judgeSettled(scene);
+  say('settled');
+  campaign.totals.campaigns += 1;
+}
+
+function roundsOf({ seed, rounds, store, way }: Campaign): Round[] {
+  return planRounds(seed, rounds, { store, canFill: canMount(), hasHelpers: way.hasHelpers });
+}
+
+const isOfRestore = ({ fault }: { readonly fault: CrashFault }): boolean => strikesRestore(fault);
+
+/** How long a round may wait for its first push. */
+const PUSH_WAIT_MS = 4000;
+
+/** The load goes on while the round's faults strike; then whatever is broken is mended. */
+async function playRound(scene: Scene, round: Round, struck: string[]): Promise<void> {
+  const { server, store, state, evidence } = scene;
+  const start = performance.now();
+  const attempts = evidence.attempts();
+  // What waits for its prey must not hold up the others.
+  const hunts: Promise<void>[] = [];
+  for (const { atMs, fault } of round.faults.filter((each) => !isOfRestore(each))) {
+    await sleep(Math.max(0, start + atMs - performance.now()));
+    const done = strike(scene, fault, struck);
+    if (fault.kind === 'kill-push') hunts.push(done);
+    else await done;
+    if (!isUp(server)) await server.start();
+  }
+  await sleep(Math.max(0, start + round.lengthMs - performance.now()));
+  await Promise.all(hunts);
+  const hasPushed = (): boolean => evidence.attempts() > attempts;
+  if (!hasPushed()) await endSegment(server);
+  while (!hasPushed() && performance.now() - start < PUSH_WAIT_MS) await sleep(50);
+  // What waits for a push or a request waits on; a place that is full would hold up everything.
+  store.empty();
+  state.empty();
+  await scene.way.start(scene.waySite);
+  await wakeArchiver(scene);
+  if (round.checkpoint) await server.query('checkpoint');
+}
+
+async function strike(scene: Scene, fault: CrashFault, struck: string[]): Promise<void> {
+  const hit = await inflict(fault, scene);
+  if (hit) countFault(scene.campaign.totals, fault);
+  struck.push(`${describeFault(fault)}${hit ? '' : ' (missed)'}`);
+}
+
+/**
+ * PostgreSQL starts an archiver that died only 10 s after it started the last one
+ * (`PGARCH_RESTART_INTERVAL`): a new postmaster does at once, and the next round has something to
+ * strike.
+ */
+async function wakeArchiver({ server }: Scene): Promise<void> {
+  if (archiverOf(server) !== undefined) return;
+  await server.stop('immediate');
+  await server.start();
+}

@@ -1,0 +1,60 @@
+/**
+ * Crash tests of archiving: a real server under load whose every confirmed transaction is recorded
+ * outside, faults at random moments, and after each round a restore from the repository alone.
+ * docs/testing.md says what is promised and how to run more of it.
+ */
+import { test } from 'node:test';
+import { POSTGRES_VERSIONS } from './support/postgres.ts';
+import { runCampaign } from './crash/campaign.ts';
+import { seeded } from './crash/seeded.ts';
+import type { Campaign } from './crash/scene.ts';
+import { describeTotals, noTotals } from './crash/totals.ts';
+import { commandsAlone } from './crash/way.ts';
+
+const ROUNDS_A_CAMPAIGN = 10;
+const SHORT_SEED = 111;
+
+const { TSBK_TEST_LONG, TSBK_CRASH_ROUNDS, TSBK_CRASH_SEED } = process.env;
+const rounds = Number(TSBK_CRASH_ROUNDS ?? (TSBK_TEST_LONG === '1' ? 200 : ROUNDS_A_CAMPAIGN));
+const isShort = rounds <= ROUNDS_A_CAMPAIGN;
+const firstSeed = Number(TSBK_CRASH_SEED ?? (isShort ? SHORT_SEED : Date.now() % 1_000_000));
+
+test(
+  'no crash and no fault loses a transaction that was acknowledged as archived',
+  {
+    timeout: 120_000 + rounds * 60_000,
+  },
+  async (t) => {
+    const totals = noTotals();
+    const log = (line: string): void => t.diagnostic(line);
+    try {
+      for (let seed = firstSeed; totals.rounds < rounds; seed += 1) {
+        const wanted = Math.min(ROUNDS_A_CAMPAIGN, rounds - totals.rounds);
+        await runSeed({ ...planned(seed), rounds: wanted, totals, log });
+      }
+    } finally {
+      for (const line of describeTotals(totals).split('\n')) log(line);
+    }
+  },
+);
+
+/** What a campaign is about follows from its seed, so that the seed alone replays it. */
+function planned(seed: number): Pick<Campaign, 'seed' | 'version' | 'store' | 'way'> {
+  const random = seeded(seed ^ 0x5eed);
+  return {
+    seed,
+    version: random.pick(POSTGRES_VERSIONS),
+    store: random.pick(['s3', 's3', 'directory']),
+    way: commandsAlone(),
+  };
+}
+
+async function runSeed(campaign: Campaign): Promise<void> {
+  const { seed, version, store, way } = campaign;
+  campaign.log(`seed ${seed}: PostgreSQL ${version}, ${store}, ${way.name}`);
+  try {
+    await runCampaign(campaign);
+  } catch (error) {
+    throw new Error(`the campaign with TSBK_CRASH_SEED=${seed} failed`, { cause: error });
+  }
+}
