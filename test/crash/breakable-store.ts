@@ -14,7 +14,7 @@ import { giveToServerUser, scratchPath } from '../support/postgres.ts';
 import type { Rule } from '../support/s3-model/rules.ts';
 import { storedBytes } from '../support/s3-model/state.ts';
 
-export interface StoredWal {
+interface StoredWal {
   readonly body: Buffer;
   /** Another one for whatever was written again, with the same bytes too. */
   readonly writtenAs: string;

@@ -6,8 +6,10 @@ import { judge, judgeSettled, judgeWholeRestore } from './judge.ts';
 import { setScene, type Campaign, type Scene } from './scene.ts';
 import {
   describeFault,
+  planLastRestore,
   planRounds,
   strikesRestore,
+  type Breakable,
   type CrashFault,
   type Round,
 } from './schedule.ts';
@@ -31,7 +33,7 @@ export async function runCampaign(campaign: Campaign): Promise<void> {
     campaign.totals.requests += scene.store.struck();
   });
   say('ready');
-  for (const round of roundsOf(campaign)) {
+  for (const round of planRounds(campaign.seed, campaign.rounds, breakable(campaign))) {
     const struck: string[] = [];
     await playRound(scene, round, struck);
     await judge(scene, async () => {
@@ -43,8 +45,13 @@ export async function runCampaign(campaign: Campaign): Promise<void> {
   scene.store.heal();
   scene.evidence.disarm();
   await killWithPushes(scene.server);
+  const last: string[] = [];
+  for (const fault of planLastRestore(campaign.seed, breakable(campaign))) {
+    await strike(scene, fault, last);
+  }
   await judgeWholeRestore(scene);
-  say('restored as a whole');
+  scene.store.heal();
+  say(`restored as a whole: ${last.join('; ')}`);
   await scene.server.start();
   await scene.way.start(scene.waySite);
   await judgeSettled(scene);
@@ -52,8 +59,8 @@ export async function runCampaign(campaign: Campaign): Promise<void> {
   campaign.totals.campaigns += 1;
 }
 
-function roundsOf({ seed, rounds, store, way }: Campaign): Round[] {
-  return planRounds(seed, rounds, { store, canFill: canMount(), hasHelpers: way.hasHelpers });
+function breakable({ store, way }: Campaign): Breakable {
+  return { store, canFill: canMount(), hasHelpers: way.hasHelpers };
 }
 
 const isOfRestore = ({ fault }: { readonly fault: CrashFault }): boolean => strikesRestore(fault);

@@ -62,7 +62,7 @@ export interface Round {
 }
 
 /** What there is to break where the campaign runs. */
-interface Breakable {
+export interface Breakable {
   readonly store: 's3' | 'directory';
   readonly canFill: boolean;
   readonly hasHelpers: boolean;
@@ -129,6 +129,13 @@ export function planRounds(seed: number, rounds: number, breakable: Breakable): 
   });
 }
 
+/** What disturbs the restore at the end: S3 fails now and then, within what the command waits out. */
+export function planLastRestore(seed: number, { store }: Breakable): CrashFault[] {
+  const random = seeded(seed ^ 0x1a57);
+  if (store !== 's3') return [];
+  return [draw('break-get', random, { store }), draw('break-get', random, { store })];
+}
+
 function kindsOf({ store, canFill, hasHelpers }: Breakable): FaultKind[] {
   return [
     'kill-push',
@@ -149,7 +156,7 @@ function kindsOf({ store, canFill, hasHelpers }: Breakable): FaultKind[] {
   ];
 }
 
-function draw(kind: FaultKind, random: Seeded, { store }: Breakable): CrashFault {
+function draw(kind: FaultKind, random: Seeded, { store }: Pick<Breakable, 'store'>): CrashFault {
   switch (kind) {
     case 'kill-push':
     case 'kill-get':
