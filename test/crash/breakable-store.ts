@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { openModelStore } from '../support/model-store.ts';
 import { giveToServerUser, scratchPath } from '../support/postgres.ts';
 import type { Rule } from '../support/s3-model/rules.ts';
-import { storedBytes } from '../support/s3-model/state.ts';
+import { createBucket, storedBytes, type StoredObject } from '../support/s3-model/state.ts';
 
 interface StoredWal {
   readonly body: Buffer;
@@ -24,7 +24,7 @@ interface StoredWal {
 export interface BreakableStore extends AsyncDisposable {
   readonly kind: 's3' | 'directory';
   readonly env: Readonly<Record<string, string>>;
-  /** Objects of the folder of WAL by their name in it, as they are stored. */
+  /** Objects of the folder of WAL by their name in it, as they are stored. Throws if one was replaced. */
   walObjects(): ReadonlyMap<string, StoredWal>;
   /** S3 only. */
   addRule(rule: Rule): void;
@@ -44,12 +44,16 @@ const WAL_FOLDER = 'main/wal_005/';
 export async function openS3(): Promise<BreakableStore> {
   const store = await openModelStore();
   const { model } = store;
+  const objects = new WatchedObjects();
+  model.state.buckets.set(BUCKET, { ...createBucket(BUCKET), objects });
   const writtenAs = numbersOf();
   return {
     kind: 's3',
     env: store.env,
     walObjects: () => {
-      const objects = model.state.buckets.get(BUCKET)?.objects.entries() ?? [];
+      if (objects.replaced.size > 0) {
+        throw new Error(`replaced in the archive: ${[...objects.replaced].join(' ')}`);
+      }
       const found = [...objects].filter(([key]) => key.startsWith(WAL_FOLDER));
       return new Map(
         found.map(([key, object]) => {
@@ -65,6 +69,18 @@ export async function openS3(): Promise<BreakableStore> {
     heal: () => model.clearRules(),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };
+}
+
+/** Notices what is written over, even if it is with the same bytes and between two looks. */
+class WatchedObjects extends Map<string, StoredObject> {
+  readonly replaced = new Set<string>();
+
+  override set(key: string, object: StoredObject): this {
+    const before = this.get(key);
+    const isWal = key.startsWith(WAL_FOLDER);
+    if (isWal && before !== undefined && before !== object) this.replaced.add(key);
+    return super.set(key, object);
+  }
 }
 
 /** A number for each object that it meets. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { canMount } from './breakable-store.ts';
 import { endSegment } from './end-segment.ts';
-import { archiverOf, inflict, isUp, killWithPushes } from './inflict.ts';
+import { archiverOf, inflict, isUp, killWithPushes, type Effect } from './inflict.ts';
 import { judge, judgeSettled, judgeWholeRestore } from './judge.ts';
 import { setScene, type Campaign, type Scene } from './scene.ts';
 import {
@@ -65,29 +65,29 @@ function breakable({ store, way }: Campaign): Breakable {
 
 const isOfRestore = ({ fault }: { readonly fault: CrashFault }): boolean => strikesRestore(fault);
 
-/** How long a round may wait for its first push. */
-const PUSH_WAIT_MS = 4000;
+/** How long a round may wait for its faults to have their effect. */
+const EFFECT_WAIT_MS = 6000;
 
 /** The load goes on while the round's faults strike; then whatever is broken is mended. */
 async function playRound(scene: Scene, round: Round, struck: string[]): Promise<void> {
   const { server, store, state, evidence } = scene;
   const start = performance.now();
   const attempts = evidence.attempts();
+  const effects: Effect[] = [() => evidence.attempts() > attempts];
   // What waits for its prey must not hold up the others.
   const hunts: Promise<void>[] = [];
   for (const { atMs, fault } of round.faults.filter((each) => !isOfRestore(each))) {
     await sleep(Math.max(0, start + atMs - performance.now()));
-    const done = strike(scene, fault, struck);
+    const done = strike(scene, fault, struck).then((effect) => void effects.push(effect));
     if (fault.kind === 'kill-push') hunts.push(done);
     else await done;
     if (!isUp(server)) await server.start();
   }
   await sleep(Math.max(0, start + round.lengthMs - performance.now()));
   await Promise.all(hunts);
-  const hasPushed = (): boolean => evidence.attempts() > attempts;
-  if (!hasPushed()) await endSegment(server);
-  while (!hasPushed() && performance.now() - start < PUSH_WAIT_MS) await sleep(50);
-  // What waits for a push or a request waits on; a place that is full would hold up everything.
+  await untilAll(effects, start + EFFECT_WAIT_MS, () => endSegment(server));
+  // What waits for a push or a request waits on; what stops all of them is over.
+  if (round.faults.some(({ fault }) => fault.kind === 'outage')) store.heal();
   store.empty();
   state.empty();
   await scene.way.start(scene.waySite);
@@ -95,10 +95,28 @@ async function playRound(scene: Scene, round: Round, struck: string[]): Promise<
   if (round.checkpoint) await server.query('checkpoint');
 }
 
-async function strike(scene: Scene, fault: CrashFault, struck: string[]): Promise<void> {
-  const hit = await inflict(fault, scene);
-  if (hit) countFault(scene.campaign.totals, fault);
-  struck.push(`${describeFault(fault)}${hit ? '' : ' (missed)'}`);
+/** `nudge` once, if it takes long: an archiver that has given up pushes nothing. */
+async function untilAll(
+  effects: readonly Effect[],
+  deadline: number,
+  nudge: () => Promise<void>,
+): Promise<void> {
+  const nudgeAt = performance.now() + 1000;
+  let nudged = false;
+  while (!effects.every((effect) => effect()) && performance.now() < deadline) {
+    if (!nudged && performance.now() > nudgeAt) {
+      nudged = true;
+      await nudge();
+    }
+    await sleep(50);
+  }
+}
+
+async function strike(scene: Scene, fault: CrashFault, struck: string[]): Promise<Effect> {
+  const effect = await inflict(fault, scene);
+  if (effect !== undefined) countFault(scene.campaign.totals, fault);
+  struck.push(`${describeFault(fault)}${effect === undefined ? ' (missed)' : ''}`);
+  return effect ?? ((): boolean => true);
 }
 
 /**

@@ -27,6 +27,8 @@ export interface Evidence {
   offered(): ReadonlyMap<string, string>;
   /** Pushes that were begun so far. */
   attempts(): number;
+  /** Pushes that ended so far with another code than 0. */
+  failures(): number;
   /** The next push runs with `TSBK_FAILPOINT`. */
   arm(failpoint: string): void;
   /** Failpoints that a push has met so far. */
@@ -55,6 +57,7 @@ export function collectEvidence(push: string): Evidence {
       return new Map(sums.map((name) => [name, oneSum(name, lines(join('sums', name)))]));
     },
     attempts: () => lines('attempts').length,
+    failures: () => lines('failed').length,
     arm: (text) => {
       // Whole or not at all: a push may look for it at this moment.
       writeFileSync(`${failpoint}.new`, `${text}\n`);
@@ -79,7 +82,7 @@ if mv ${folder}/failpoint ${folder}/failpoint.$$ 2>/dev/null; then
 fi
 ${push}
 code=$?
-[ $code -ne 0 ] || echo "$2" >> ${folder}/acknowledged
+if [ $code -eq 0 ]; then echo "$2" >> ${folder}/acknowledged; else echo "$2" >> ${folder}/failed; fi
 exit $code
 `;
 }

@@ -22,45 +22,58 @@ export interface Targets {
 /** How long a fault waits for the process that it is to kill. */
 const PREY_MS = 3000;
 
-/** Does what the schedule says. Returns whether anything was struck: a process may not be there. */
-export async function inflict(fault: CrashFault, targets: Targets): Promise<boolean> {
+/** Says whether a fault has had its effect: on a push, a request, or at once. */
+export type Effect = () => boolean;
+
+const AT_ONCE: Effect = () => true;
+
+/** Does what the schedule says. Gives `undefined` when there was nothing to strike. */
+export async function inflict(fault: CrashFault, targets: Targets): Promise<Effect | undefined> {
   const { server, way, store, state, evidence } = targets;
   switch (fault.kind) {
     case 'kill-push':
-      return await killCommand(server, way, fault);
+      return (await killCommand(server, way, fault)) ? AT_ONCE : undefined;
     case 'kill-get':
-      return await killCommand(targets.follower.server, way, fault);
+      return (await killCommand(targets.follower.server, way, fault)) ? AT_ONCE : undefined;
     case 'kill-helper':
-      return way.helpers().map(killOne).includes(true);
+      return way.helpers().map(killOne).includes(true) ? AT_ONCE : undefined;
     case 'kill-archiver':
-      return killOne(archiverOf(server) ?? 0);
+      return killOne(archiverOf(server) ?? 0) ? AT_ONCE : undefined;
     case 'kill-backend':
-      return killOne(targets.ledger.backends()[0] ?? 0);
+      return killOne(targets.ledger.backends()[0] ?? 0) ? AT_ONCE : undefined;
     case 'kill-server':
       await killServer(server, [server.pid, ...childrenOf(server.pid)]);
-      return true;
+      return AT_ONCE;
     case 'kill-all':
       await killWithPushes(server);
-      return true;
+      return AT_ONCE;
     case 'stop-immediate':
       await server.stop('immediate');
-      return true;
+      return AT_ONCE;
     case 'failpoint':
       evidence.arm(fault.text);
-      return true;
+      return grows(() => evidence.met());
     case 'store':
     case 'break-get': {
       const { operation, hit, times } = fault;
       store.addRule({ operation, hit, times, key: /wal_005/, fault: fault.fault });
-      return true;
+      return grows(() => store.struck());
     }
+    case 'outage':
+      store.addRule({ times: 1e9, fault: fault.fault });
+      return grows(() => evidence.failures());
     case 'full-repository':
       store.fill(fault.spareBytes);
-      return true;
+      return grows(() => evidence.failures());
     case 'full-state':
       state.fill(0);
-      return true;
+      return grows(() => evidence.attempts());
   }
+}
+
+function grows(count: () => number): Effect {
+  const before = count();
+  return () => count() > before;
 }
 
 /** Every process of the server, and the pushes that its archiver has started. */

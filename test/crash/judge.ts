@@ -78,17 +78,7 @@ export async function judgeSettled(scene: Scene): Promise<void> {
   const { ledger, server, follower } = scene;
   await ledger.pause();
   await endSegment(server);
-  let tries = 0;
-  await eventually(
-    'the server to have nothing left to archive',
-    async () => {
-      tries += 1;
-      // The archiver gives up after three failures until there is more to do.
-      if (tries % 100 === 0) await endSegment(server);
-      return backlogOf(server.dataDir) === 0 ? true : undefined;
-    },
-    120_000,
-  );
+  await untilArchived(scene);
   const wanted = ledger.confirmed.map((entries) => entries.length);
   const { acknowledged } = await promisedNow(scene);
   await judgeAgainst(scene, { acknowledged, wanted }, async () => {});
@@ -96,4 +86,26 @@ export async function judgeSettled(scene: Scene): Promise<void> {
     strangersIn(dataDir).length === 0 ? true : undefined,
   );
   assert.deepEqual(strangersIn(server.dataDir), []);
+}
+
+/** How long the archiver may do nothing before it is given more. */
+const IDLE_MS = 3000;
+
+async function untilArchived({ server, evidence }: Scene): Promise<void> {
+  let last = { attempts: 0, at: performance.now() };
+  await eventually(
+    'the server to have nothing left to archive',
+    async () => {
+      if (evidence.attempts() !== last.attempts) {
+        last = { attempts: evidence.attempts(), at: performance.now() };
+      }
+      // It gives up after three failures until there is more to do.
+      if (performance.now() - last.at > IDLE_MS) {
+        await endSegment(server);
+        last = { ...last, at: performance.now() };
+      }
+      return backlogOf(server.dataDir) === 0 ? true : undefined;
+    },
+    120_000,
+  );
 }

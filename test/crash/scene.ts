@@ -36,7 +36,7 @@ export interface Scene extends Targets {
 
 /** Shorter than in life, so that what hangs is met within a round; and no threads for 8 MiB. */
 const QUICK = {
-  TSBK_PUSH_TIMEOUT: '5s',
+  TSBK_PUSH_TIMEOUT: '4s',
   TSBK_REQUEST_TIMEOUT: '2s',
   TSBK_GET_PATIENCE: '20s',
   TSBK_LANES: '0',
@@ -74,7 +74,7 @@ export async function setScene(campaign: Campaign, open: AsyncDisposableStack): 
 }
 
 /** The load waits while more than this is to be archived, so that a campaign ends in time. */
-const BACKLOG_MAX = 5;
+const BACKLOG_MAX = 3;
 
 function tooMuchToArchive({ dataDir }: Server): () => boolean {
   const look = { at: 0, answer: false };

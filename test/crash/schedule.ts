@@ -26,6 +26,8 @@ export type CrashFault =
       readonly hit: number;
       readonly times: number;
     }
+  /** Every request fails like this until the round is over. S3 only. */
+  | { readonly kind: 'outage'; readonly fault: Fault }
   /** The store fails like this while a restored server fetches. S3 only. */
   | {
       readonly kind: 'break-get';
@@ -55,7 +57,7 @@ interface PlannedFault {
 export interface Round {
   readonly number: number;
   readonly faults: readonly PlannedFault[];
-  /** How long the load runs before the round is judged. */
+  /** How long the round lasts at least. */
   readonly lengthMs: number;
   /** Whether a checkpoint is made in it, which removes segments that count as archived. */
   readonly checkpoint: boolean;
@@ -105,19 +107,28 @@ const READ_FAULTS: readonly Fault[] = [
   { kind: 'corrupt-answer' },
 ];
 
+const OUTAGES: readonly Fault[] = [
+  { kind: 'status', status: 503, code: 'SlowDown' },
+  { kind: 'status', status: 403, code: 'AccessDenied' },
+  { kind: 'half-request' },
+  { kind: 'hang' },
+  { kind: 'reset' },
+  { kind: 'lost-answer' },
+];
+
 /** What happens in a campaign, as its seed says. */
 export function planRounds(seed: number, rounds: number, breakable: Breakable): Round[] {
   const random = seeded(seed);
   let deck: FaultKind[] = [];
   return Array.from({ length: rounds }, (_, index) => {
     const kinds: FaultKind[] = [];
-    const wanted = random.between(1, 3);
+    const wanted = random.between(1, 4);
     while (kinds.length < wanted) {
       // From a deck, so that a short campaign meets every kind too.
       if (deck.length === 0) deck = random.shuffled(kindsOf(breakable));
       kinds.push(deck.pop() ?? 'kill-push');
     }
-    const lengthMs = random.between(900, 1800);
+    const lengthMs = random.between(700, 1400);
     return {
       number: index + 1,
       lengthMs,
@@ -133,7 +144,7 @@ export function planRounds(seed: number, rounds: number, breakable: Breakable): 
 export function planLastRestore(seed: number, { store }: Breakable): CrashFault[] {
   const random = seeded(seed ^ 0x1a57);
   if (store !== 's3') return [];
-  return [draw('break-get', random, { store }), draw('break-get', random, { store })];
+  return [draw('break-get', random, { store })];
 }
 
 function kindsOf({ store, canFill, hasHelpers }: Breakable): FaultKind[] {
@@ -150,7 +161,9 @@ function kindsOf({ store, canFill, hasHelpers }: Breakable): FaultKind[] {
     'failpoint',
     'failpoint',
     ...(hasHelpers ? (['kill-helper', 'kill-helper', 'kill-helper'] as const) : []),
-    ...(store === 's3' ? (['store', 'store', 'store', 'store', 'break-get'] as const) : []),
+    ...(store === 's3'
+      ? (['store', 'store', 'store', 'store', 'outage', 'break-get'] as const)
+      : []),
     ...(store === 's3' || canFill ? (['full-repository'] as const) : []),
     ...(canFill ? (['full-state'] as const) : []),
   ];
@@ -177,6 +190,8 @@ function draw(kind: FaultKind, random: Seeded, { store }: Pick<Breakable, 'store
         hit: random.between(1, 3),
         times: random.pick([1, 2, 4]),
       };
+    case 'outage':
+      return { kind, fault: random.pick(OUTAGES) };
     case 'store': {
       const reads = random.below(4) === 0;
       return {
