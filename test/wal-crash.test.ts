@@ -9,7 +9,7 @@ import { runCampaign } from './crash/campaign.ts';
 import { seeded } from './crash/seeded.ts';
 import type { Campaign } from './crash/scene.ts';
 import { describeTotals, noTotals } from './crash/totals.ts';
-import { commandsAlone } from './crash/way.ts';
+import { isAvailable, WAYS, wayOf, type Way, type WayName } from './crash/way.ts';
 
 const ROUNDS_A_CAMPAIGN = 10;
 const SHORT_SEED = 154;
@@ -30,7 +30,7 @@ test(
     try {
       for (let seed = firstSeed; totals.rounds < rounds; seed += 1) {
         const wanted = Math.min(ROUNDS_A_CAMPAIGN, rounds - totals.rounds);
-        await runSeed({ ...planned(seed), rounds: wanted, totals, log });
+        await runSeed({ ...(await planned(seed)), rounds: wanted, totals, log });
       }
     } finally {
       for (const line of describeTotals(totals).split('\n')) log(line);
@@ -39,13 +39,15 @@ test(
 );
 
 /** What a campaign is about follows from its seed, so that the seed alone replays it. */
-function planned(seed: number): Pick<Campaign, 'seed' | 'version' | 'store' | 'way'> {
+async function planned(
+  seed: number,
+): Promise<Pick<Campaign, 'seed' | 'version' | 'store' | 'way'>> {
   const random = seeded(seed ^ 0x5eed);
   return {
     seed,
     version: random.pick(POSTGRES_VERSIONS),
     store: random.pick(['s3', 's3', 'directory']),
-    way: commandsAlone(),
+    way: await chosenWay(random.pick(WAYS)),
   };
 }
 
@@ -57,4 +59,10 @@ async function runSeed(campaign: Campaign): Promise<void> {
   } catch (error) {
     throw new Error(`the campaign with TSBK_CRASH_SEED=${seed} failed`, { cause: error });
   }
+}
+
+/** `TSBK_CRASH_WAY` wins over the seed. */
+async function chosenWay(name: WayName): Promise<Way> {
+  const wanted = WAYS.find((known) => known === process.env['TSBK_CRASH_WAY']) ?? name;
+  return wayOf((await isAvailable(wanted)) ? wanted : 'commands');
 }

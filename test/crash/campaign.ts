@@ -60,7 +60,7 @@ export async function runCampaign(campaign: Campaign): Promise<void> {
 }
 
 function breakable({ store, way }: Campaign): Breakable {
-  return { store, canFill: canMount(), hasHelpers: way.hasHelpers };
+  return { store, canFill: canMount(), hasHelper: way.hasHelper };
 }
 
 const isOfRestore = ({ fault }: { readonly fault: CrashFault }): boolean => strikesRestore(fault);

@@ -6,13 +6,14 @@ import type { Evidence } from './evidence.ts';
 import type { Ledger } from './ledger.ts';
 import { commandLine, killAll, killOne, treeOf } from './processes.ts';
 import type { CrashFault } from './schedule.ts';
-import type { Way } from './way.ts';
+import type { Way, WaySite } from './way.ts';
 
 /** All that a fault may strike. */
 export interface Targets {
   readonly server: Server;
   readonly follower: { readonly server: Server };
   readonly way: Way;
+  readonly waySite: WaySite;
   readonly store: BreakableStore;
   readonly state: SmallDisk;
   readonly evidence: Evidence;
@@ -51,8 +52,13 @@ export async function inflict(fault: CrashFault, targets: Targets): Promise<Effe
       await server.stop('immediate');
       return AT_ONCE;
     case 'failpoint':
-      evidence.arm(fault.text);
-      return grows(() => evidence.met());
+      if (!fault.inHelper) {
+        evidence.arm(fault.text);
+        return grows(() => evidence.met());
+      }
+      await way.stop();
+      await way.start(targets.waySite, fault.text);
+      return grows(() => evidence.attempts());
     case 'store':
     case 'break-get': {
       const { operation, hit, times } = fault;
@@ -111,8 +117,10 @@ function commandsOf(server: Server, way: Way, victim: 'program' | 'launcher'): n
     const line = commandLine(pid);
     return way.program.test(line) && !line.startsWith('sh -c');
   });
-  // The launcher is a shell; what it runs is not.
-  return running.filter((pid) => /^(\S*\/)?sh /.test(commandLine(pid)) === (victim === 'launcher'));
+  // The launcher is a shell; what it runs is not. Not every way has one.
+  const isShell = (pid: number): boolean => /^(\S*\/)?sh /.test(commandLine(pid));
+  const wanted = running.filter((pid) => isShell(pid) === (victim === 'launcher'));
+  return wanted.length > 0 ? wanted : running;
 }
 
 export function archiverOf(server: Server): number | undefined {

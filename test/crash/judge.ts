@@ -17,7 +17,7 @@ interface Promised {
 async function promisedNow(scene: Scene): Promise<Promised> {
   const acknowledged = scene.evidence.acknowledged();
   const byFile = acknowledgedUpTo(acknowledged, scene.first);
-  const more = (await scene.way.promised()) ?? 0n;
+  const more = (await scene.way.promised(scene.server)) ?? 0n;
   const bound = more > byFile ? more : byFile;
   return { acknowledged, wanted: entriesBefore(scene.ledger, bound) };
 }

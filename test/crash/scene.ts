@@ -9,7 +9,7 @@ import { startFollower, type Follower, type RestoreSite } from './follower.ts';
 import type { Targets } from './inflict.ts';
 import { startLedger } from './ledger.ts';
 import type { Totals } from './totals.ts';
-import type { Way, WaySite } from './way.ts';
+import type { Way } from './way.ts';
 
 export interface Campaign {
   readonly seed: number;
@@ -25,7 +25,6 @@ export interface Campaign {
 /** Everything that one campaign has open. */
 export interface Scene extends Targets {
   readonly campaign: Campaign;
-  readonly waySite: WaySite;
   readonly follower: Follower;
   readonly restoreSite: RestoreSite;
   /** Name of the first segment that the base backup needs. */
@@ -66,11 +65,11 @@ export async function setScene(campaign: Campaign, open: AsyncDisposableStack): 
   const ledger = await startLedger(server, tooMuchToArchive(server));
   open.defer(() => ledger.stop());
   const first = await backUp(server, env);
-  const restoreSite = { version, env, get: way.get };
+  const restoreSite = { version, env: { ...env, ...way.restoreEnv }, get: way.get };
   const follower = open.use(await startFollower(restoreSite));
   const seen = new Map<string, string>();
-  const targets = { server, way, store, state, evidence, ledger, follower };
-  return { ...targets, campaign, waySite, restoreSite, first, seen };
+  const targets = { server, way, waySite, store, state, evidence, ledger, follower };
+  return { ...targets, campaign, restoreSite, first, seen };
 }
 
 /** The load waits while more than this is to be archived, so that a campaign ends in time. */

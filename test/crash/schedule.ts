@@ -16,8 +16,11 @@ export type CrashFault =
   /** SIGKILL for every process of the server and of its pushes. */
   | { readonly kind: 'kill-all' }
   | { readonly kind: 'stop-immediate' }
-  /** The next push, whenever that is, stops at one call of the store, as `TSBK_FAILPOINT` says. */
-  | { readonly kind: 'failpoint'; readonly text: string }
+  /**
+   * The next push, whenever that is, or the helper, started anew for it, stops at one call of the
+   * store, as `TSBK_FAILPOINT` says.
+   */
+  | { readonly kind: 'failpoint'; readonly text: string; readonly inHelper: boolean }
   /** The store fails like this at the next requests, after some more of them. S3 only. */
   | {
       readonly kind: 'store';
@@ -67,7 +70,7 @@ export interface Round {
 export interface Breakable {
   readonly store: 's3' | 'directory';
   readonly canFill: boolean;
-  readonly hasHelpers: boolean;
+  readonly hasHelper: boolean;
 }
 
 /** Calls that a push makes, each before and after. */
@@ -141,13 +144,12 @@ export function planRounds(seed: number, rounds: number, breakable: Breakable): 
 }
 
 /** What disturbs the restore at the end: S3 fails now and then, within what the command waits out. */
-export function planLastRestore(seed: number, { store }: Breakable): CrashFault[] {
+export function planLastRestore(seed: number, breakable: Breakable): CrashFault[] {
   const random = seeded(seed ^ 0x1a57);
-  if (store !== 's3') return [];
-  return [draw('break-get', random, { store })];
+  return breakable.store === 's3' ? [draw('break-get', random, breakable)] : [];
 }
 
-function kindsOf({ store, canFill, hasHelpers }: Breakable): FaultKind[] {
+function kindsOf({ store, canFill, hasHelper }: Breakable): FaultKind[] {
   return [
     'kill-push',
     'kill-push',
@@ -160,7 +162,7 @@ function kindsOf({ store, canFill, hasHelpers }: Breakable): FaultKind[] {
     'failpoint',
     'failpoint',
     'failpoint',
-    ...(hasHelpers ? (['kill-helper', 'kill-helper', 'kill-helper'] as const) : []),
+    ...(hasHelper ? (['kill-helper', 'kill-helper', 'kill-helper'] as const) : []),
     ...(store === 's3'
       ? (['store', 'store', 'store', 'store', 'outage', 'break-get'] as const)
       : []),
@@ -169,7 +171,7 @@ function kindsOf({ store, canFill, hasHelpers }: Breakable): FaultKind[] {
   ];
 }
 
-function draw(kind: FaultKind, random: Seeded, { store }: Pick<Breakable, 'store'>): CrashFault {
+function draw(kind: FaultKind, random: Seeded, { store, hasHelper }: Breakable): CrashFault {
   switch (kind) {
     case 'kill-push':
     case 'kill-get':
@@ -180,7 +182,8 @@ function draw(kind: FaultKind, random: Seeded, { store }: Pick<Breakable, 'store
       };
     case 'failpoint': {
       const hit = random.pick([1, 1, 1, 1, 2]);
-      return { kind, text: `${random.pick(FAILPOINTS)}:${hit}:${random.pick(ACTIONS)}` };
+      const text = `${random.pick(FAILPOINTS)}:${hit}:${random.pick(ACTIONS)}`;
+      return { kind, text, inHelper: hasHelper && random.below(2) === 0 };
     }
     case 'break-get':
       return {
@@ -218,8 +221,14 @@ function draw(kind: FaultKind, random: Seeded, { store }: Pick<Breakable, 'store
 /** One line for people. */
 export function describeFault(fault: CrashFault): string {
   const { kind, ...details } = fault;
-  const words = Object.values(details).map((value) =>
-    typeof value === 'object' ? Object.values(value).join(' ') : String(value),
-  );
+  const words = Object.values(details)
+    .filter((value) => value !== false)
+    .map((value) =>
+      typeof value === 'object'
+        ? Object.values(value).join(' ')
+        : value === true
+          ? 'in the helper'
+          : String(value),
+    );
   return [kind, ...words].join(' ');
 }
