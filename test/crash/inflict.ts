@@ -21,7 +21,7 @@ export interface Targets {
 }
 
 /** How long a fault waits for the process that it is to kill. */
-const PREY_MS = 3000;
+const PREY_MS = 4000;
 
 /** Says whether a fault has had its effect: on a push, a request, or at once. */
 export type Effect = () => boolean;

@@ -73,7 +73,7 @@ export async function setScene(campaign: Campaign, open: AsyncDisposableStack): 
 }
 
 /** The load waits while more than this is to be archived, so that a campaign ends in time. */
-const BACKLOG_MAX = 3;
+const BACKLOG_MAX = 6;
 
 function tooMuchToArchive({ dataDir }: Server): () => boolean {
   const look = { at: 0, answer: false };

@@ -178,10 +178,10 @@ function draw(kind: FaultKind, random: Seeded, { store, hasHelper }: Breakable):
       return {
         kind,
         victim: random.below(5) === 0 ? 'launcher' : 'program',
-        waitMs: random.below(400),
+        waitMs: random.below(random.pick([300, 2000])),
       };
     case 'failpoint': {
-      const hit = random.pick([1, 1, 1, 1, 2]);
+      const hit = random.pick([1, 1, 2, 3]);
       const text = `${random.pick(FAILPOINTS)}:${hit}:${random.pick(ACTIONS)}`;
       return { kind, text, inHelper: hasHelper && random.below(2) === 0 };
     }
@@ -201,7 +201,7 @@ function draw(kind: FaultKind, random: Seeded, { store, hasHelper }: Breakable):
         kind,
         fault: random.pick(reads ? READ_FAULTS : STORE_FAULTS),
         operation: reads ? random.pick(['GetObject', 'HeadObject']) : 'PutObject',
-        hit: random.pick([1, 1, 2]),
+        hit: random.pick([1, 1, 2, 3]),
         times: random.pick([1, 1, 2, 6]),
       };
     }
