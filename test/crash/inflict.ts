@@ -62,7 +62,9 @@ export async function inflict(fault: CrashFault, targets: Targets): Promise<Effe
     case 'store':
     case 'break-get': {
       const { operation, hit, times } = fault;
-      store.addRule({ operation, hit, times, key: /wal_005/, fault: fault.fault });
+      // A history that is asked for and is not there would use up what is meant for segments.
+      const key = fault.kind === 'store' ? /wal_005/ : /wal_005\/[0-9A-F]{24}/;
+      store.addRule({ operation, hit, times, key, fault: fault.fault });
       return grows(() => store.struck());
     }
     case 'outage':

@@ -146,7 +146,8 @@ export function planRounds(seed: number, rounds: number, breakable: Breakable): 
 /** What disturbs the restore at the end: S3 fails now and then, within what the command waits out. */
 export function planLastRestore(seed: number, breakable: Breakable): CrashFault[] {
   const random = seeded(seed ^ 0x1a57);
-  return breakable.store === 's3' ? [draw('break-get', random, breakable)] : [];
+  if (breakable.store !== 's3') return [];
+  return [draw('break-get', random, breakable), draw('break-get', random, breakable)];
 }
 
 function kindsOf({ store, canFill, hasHelper }: Breakable): FaultKind[] {
