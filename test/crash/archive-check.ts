@@ -19,9 +19,6 @@ export interface ArchiveSite {
   readonly seen: Map<string, string>;
 }
 
-/** What killed uploads leave in a directory: never under a name that anybody asks for. */
-const UNFINISHED = /^\.|\.tsbk-/;
-
 /**
  * Holds every object of the archive against the server's own files, and every acknowledged file
  * against the archive. Returns how many files were compared.
@@ -59,7 +56,7 @@ export async function checkArchive(site: ArchiveSite): Promise<number> {
 
 /** The WAL file that an object holds; `undefined` of what is beside it. Throws for what nobody knows. */
 function nameIn(object: string): string | undefined {
-  if (UNFINISHED.test(object) || object.endsWith('.sha256')) return undefined;
+  if (object.endsWith('.sha256')) return undefined;
   const name = object.replace(/\.lz4$/, '');
   if (parseWalFileName(name) !== undefined) return name;
   throw new Error(`wal_005 holds ${object}`);

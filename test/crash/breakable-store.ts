@@ -106,7 +106,10 @@ export async function openDirectory(): Promise<BreakableStore> {
     env: { WALG_FILE_PREFIX: root },
     walObjects: () => {
       const names = existsSync(folder) ? readdirSync(folder, { withFileTypes: true }) : [];
-      const files = names.filter((entry) => entry.isFile()).map(({ name }) => name);
+      // What is being written may be gone before it is looked at, and is nothing yet.
+      const files = names
+        .filter((entry) => entry.isFile() && !entry.name.includes('.tmp.'))
+        .map(({ name }) => name);
       return new Map(
         files.map((name) => {
           const path = join(folder, name);
