@@ -4,12 +4,15 @@ import { rmSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatLsn, parseLsn, toLsn, type Lsn } from '@tsbk/core/kernel/lsn';
+import type { BlobStore } from '@tsbk/core/ports/blob-store';
+import { planRestore } from '@tsbk/core/restore/plan-restore';
 import { siteOf, type BackupSite } from './support/backup-site.ts';
 import { eventually } from './support/eventually.ts';
 import { lastOfLedger, startLedger } from './support/ledger.ts';
 import { scratchPathForServerUser, startPostgres, type Server } from './support/postgres.ts';
 import { startReceiver } from './support/receiver.ts';
 import { openTestStore } from './support/store.ts';
+import { openDirectory } from './support/walg-cases.ts';
 import { serverFolder } from './support/wal-commands.ts';
 
 /** Kills a server and removes its directory: nothing of it is left to ask. */
@@ -28,6 +31,37 @@ async function lsnOf(server: Server): Promise<Lsn> {
 interface Plan {
   readonly problems: readonly unknown[];
   readonly wal: { readonly openBytes: string | null };
+}
+
+/** Plans while the piece that is read as the n-th seems to be gone, as when a receiver folds it just then. */
+async function planWithoutPiece({ root }: BackupSite, lsn: Lsn, nth: number): Promise<void> {
+  const opened = await openDirectory(root);
+  let reads = 0;
+  const store: BlobStore = {
+    ...opened.store,
+    get: async (key, options) => {
+      const isHidden = key.startsWith('tsbk_wal_pieces/') && reads++ === nth;
+      return isHidden ? undefined : await opened.store.get(key, options);
+    },
+  };
+  const plan = await planRestore(
+    { ...opened, store },
+    {
+      backup: 'LATEST',
+      destination: scratchPathForServerUser('planned'),
+      target: { kind: 'lsn', lsn, inclusive: true },
+      timeline: 'latest',
+      action: 'promote',
+      standby: false,
+      restoreCommand: 'get "%f" "%p"',
+      writeRecoverySettings: true,
+      tablespaceMapping: [],
+      segmentBytes: 16 * 1024 * 1024,
+    },
+    { signal: new AbortController().signal, report: () => {} },
+  );
+  assert.deepEqual(plan.problems, []);
+  assert.ok(reads > nth, 'the piece that was to be gone was never read');
 }
 
 /** What a restore to an LSN would do. */
@@ -65,6 +99,7 @@ describe('wal-receive', () => {
     const plan = await planFor(site, toLsn(flushed - 1000n));
     assert.deepEqual(plan.problems, []);
     assert.ok(Number(plan.wal.openBytes) > 0);
+    for (let nth = 0; nth < 3; nth += 1) await planWithoutPiece(site, toLsn(flushed - 1000n), nth);
     await using restored = await site.restore();
     const last = await lastOfLedger(restored.server);
     assert.ok(last >= ledger.lastBefore(flushed), receiver.stderr());

@@ -81,17 +81,11 @@ export async function restoreToEnd(site: RestoreSite): Promise<Server> {
   });
 }
 
-/** How often a restore is asked for again when a piece of the open segment was folded meanwhile. */
-const FETCHES = 3;
-
 async function fetchBackup(site: RestoreSite, args: readonly string[]): Promise<string> {
-  for (let left = FETCHES - 1; ; left -= 1) {
-    const directory = scratchPathForServerUser('restored');
-    const run = await runTsbk(['backup-fetch', directory, 'LATEST', ...args], { env: site.env });
-    if (run.code === 0) return directory;
-    const mayAskAgain = run.stderr.includes('[object-missing]') && run.stderr.includes('Ask again');
-    if (left === 0 || !mayAskAgain) assert.fail(run.stderr);
-  }
+  const directory = scratchPathForServerUser('restored');
+  const run = await runTsbk(['backup-fetch', directory, 'LATEST', ...args], { env: site.env });
+  assert.equal(run.code, 0, run.stderr);
+  return directory;
 }
 
 /** A fetch that dies by a signal ends a standby, and so does much else that is broken on purpose. */

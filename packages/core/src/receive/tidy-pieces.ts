@@ -25,7 +25,7 @@ async function tidySegment(context: ReceiveContext, segment: string): Promise<vo
   const { repository, signal, report } = context;
   if ((await findWal(repository, segment, { signal })) === undefined) {
     if (repository.cipher.unreadable !== undefined) return;
-    const prefix = await openPieces(repository, segment, { signal });
+    const prefix = await openUnlessMoved(repository, segment, { signal });
     if (prefix === undefined || prefix.bytes < prefix.segmentBytes) return;
     if (prefix.isDisputed) {
       const text = `the pieces of ${segment} are of two histories, and are left as they are`;
@@ -35,6 +35,18 @@ async function tidySegment(context: ReceiveContext, segment: string): Promise<vo
     await store(context, segment, () => prefix.content());
   }
   await removePieces(repository, segment, { signal });
+}
+
+/** Pieces that go away while they are read are another receiver's business. */
+async function openUnlessMoved(
+  ...given: Parameters<typeof openPieces>
+): ReturnType<typeof openPieces> {
+  try {
+    return await openPieces(...given);
+  } catch (error) {
+    if (isTsbkError(error, 'object-missing')) return undefined;
+    throw error;
+  }
 }
 
 async function store(

@@ -106,7 +106,7 @@ const PAGE_BYTES = 8192;
 /** Of a segment's first page. */
 const HEADER_BYTES = 40;
 
-/** Reads a run's chain; starts over without a piece that is damaged or gone. */
+/** Reads a run's chain; starts over without a piece that is damaged. */
 async function prove(
   repository: Repository,
   { run, pieces }: { readonly run: string; readonly pieces: readonly FoundPiece[] },
@@ -148,7 +148,7 @@ function isOfSame(a: WalPiece, b: WalPiece): boolean {
 
 interface ReadStep {
   readonly found: FoundPiece;
-  /** Absent if it is damaged or gone. */
+  /** Absent if it is damaged. */
   readonly piece: WalPiece | undefined;
   /** What it adds to those before it. */
   readonly fresh: Uint8Array;
@@ -175,13 +175,24 @@ async function readOrBad(
 ): Promise<WalPiece | undefined> {
   try {
     const { key, ...name } = found;
-    return await readPiece(repository, { name, key }, { signal });
+    return (await readPiece(repository, { name, key }, { signal })) ?? movedOn(repository, found);
   } catch (error) {
     if (isTsbkError(error, 'object-corrupt') || isTsbkError(error, 'object-truncated')) {
       return undefined;
     }
     throw error;
   }
+}
+
+/**
+ * A piece that was listed is gone: a receiver has folded it, and the whole segment may be in the archive
+ * by now. So nothing is concluded from what is left; whoever asks again sees what is there then.
+ */
+function movedOn({ store }: Repository, { key }: FoundPiece): never {
+  throw new TsbkError('object-missing', `${store.url}/${key} went away while it was asked for`, {
+    hint: 'A receiver is at work on this segment: ask again.',
+    retry: true,
+  });
 }
 
 function pageSums(): { add(bytes: Uint8Array): void; done(): number[] } {
@@ -220,12 +231,8 @@ async function* contentOf(
 ): ByteSource {
   for await (const { piece, found, fresh } of chainPieces(repository, chain, { signal })) {
     if (piece === undefined) {
-      // It was there a moment ago: the whole segment may be in the archive by now.
       const url = `${repository.store.url}/${found.key}`;
-      throw new TsbkError('object-missing', `${url} went away while its segment was read`, {
-        hint: 'Ask again.',
-        retry: true,
-      });
+      throw new TsbkError('object-corrupt', `${url} was whole a moment ago, and is not now`);
     }
     yield fresh;
   }

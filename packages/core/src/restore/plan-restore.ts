@@ -1,5 +1,5 @@
 import { realpath } from 'node:fs/promises';
-import { TsbkError } from '../kernel/errors.ts';
+import { isTsbkError, TsbkError } from '../kernel/errors.ts';
 import type { Report } from '../ports/report.ts';
 import { readBackup, startTimeOf, type BackupDetail } from '../repository/catalog.ts';
 import { summarizeFiles } from '../repository/files-metadata.ts';
@@ -29,6 +29,25 @@ type PlanOptions = RunOptions & { readonly report: Report };
  * `backup-unsupported`, `target-unreachable`, `wrong-key`, `key-missing`); what only forbids to begin is in `problems`.
  */
 export async function planRestore(
+  repository: Repository,
+  request: RestoreRequest,
+  options: PlanOptions,
+): Promise<RestorePlan> {
+  for (let left = READINGS_MAX - 1; ; left -= 1) {
+    try {
+      return await planOnce(repository, request, options);
+    } catch (error) {
+      // A receiver at work folds pieces into segments: what was read is not what is there now.
+      const isMoved = isTsbkError(error, 'object-missing') && error.retry;
+      if (!isMoved || left === 0) throw error;
+    }
+  }
+}
+
+/** A receiver folds a segment's pieces once; several in a row take a very busy server. */
+const READINGS_MAX = 5;
+
+async function planOnce(
   repository: Repository,
   request: RestoreRequest,
   options: PlanOptions,
