@@ -331,7 +331,8 @@ describe('tsbk-archive-get cannot know, and says so by 200 or on a standby by 75
       'get:1:hang',
       'get:1:throw',
     ]) {
-      await stopsRecovery(/(?:)/, (at) => get(at, { ...env, TSBK_FAILPOINT: point }));
+      const broken = { ...env, TSBK_FAILPOINT: point, TSBK_GET_PATIENCE: '1s' };
+      await stopsRecovery(/(?:)/, (at) => get(at, broken));
     }
   });
 

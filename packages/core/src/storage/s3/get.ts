@@ -5,7 +5,8 @@ import { sourceOf } from '../../stream/source.ts';
 import { bodyOf, destroyBody } from './body.ts';
 import { httpStatus, isS3Error } from './errors.ts';
 import { exchange } from './exchange.ts';
-import { head, proveAbsent, toInfo } from './head.ts';
+import { head, toInfo } from './head.ts';
+import { proveAbsent } from './prove-absent.ts';
 import { bucketKey, urlOf, type S3Target } from './target.ts';
 import { customerKey } from './write-settings.ts';
 

@@ -1,13 +1,10 @@
-import {
-  HeadObjectCommand,
-  ListObjectsV2Command,
-  type HeadObjectCommandOutput,
-} from '@aws-sdk/client-s3';
+import { HeadObjectCommand, type HeadObjectCommandOutput } from '@aws-sdk/client-s3';
 import { TsbkError } from '../../kernel/errors.ts';
 import { instantFromMs } from '../../kernel/instant.ts';
 import type { BlobInfo, CallOptions } from '../../ports/blob-store.ts';
 import { httpStatus, s3Error } from './errors.ts';
 import { exchange } from './exchange.ts';
+import { proveAbsent } from './prove-absent.ts';
 import { bucketKey, urlOf, type S3Target } from './target.ts';
 import { customerKey } from './write-settings.ts';
 
@@ -59,29 +56,6 @@ function request(target: S3Target, key: string, { signal }: CallOptions): Promis
       if (!UNEXPLAINED.has(status)) throw error;
       return { status, error: s3Error(error, what) };
     }
-  });
-}
-
-/**
- * A 404 without a body does not tell whether the object or the bucket is missing, or whether S3 said
- * it at all and not some proxy. Throws unless the bucket can be listed, and does not list the key.
- * What it throws explains other answers to HEAD, too: a wrong region, an expired token.
- */
-export async function proveAbsent(
-  target: S3Target,
-  key: string,
-  { signal }: CallOptions,
-): Promise<void> {
-  const Key = bucketKey(target, key);
-  const input = { Bucket: target.bucket, Prefix: Key, MaxKeys: 1 };
-  const what = `cannot list ${target.url}`;
-  const page = await exchange(target, { what, signal }, (abortSignal) =>
-    target.client.send(new ListObjectsV2Command(input), { abortSignal }),
-  );
-  // The key itself comes first of all that begin with it.
-  if (page.Contents?.[0]?.Key !== Key) return;
-  throw new TsbkError('store-failed', `${urlOf(target, key)} is listed, and is said not to exist`, {
-    retry: true,
   });
 }
 
