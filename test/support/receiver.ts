@@ -86,8 +86,8 @@ export async function startReceiver(
         if (flushed !== undefined && flushed >= lsn) return true;
         still();
         return undefined;
-      }).catch((error: unknown) => {
-        throw new Error(`${String(error)}\n${stderr}`);
+      }).catch(async (error: unknown) => {
+        throw new Error(`${String(error)}\n${JSON.stringify(await status())}\n${stderr}`);
       });
     },
     stop,

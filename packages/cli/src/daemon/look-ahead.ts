@@ -37,7 +37,7 @@ export class LookAhead {
   readonly #options: LookAheadOptions;
   readonly #durable = new Map<string, Remembered>();
   readonly #stop = new AbortController();
-  #isRunning = false;
+  #run: Promise<void> | undefined;
 
   constructor(options: LookAheadOptions) {
     this.#options = options;
@@ -66,11 +66,19 @@ export class LookAhead {
 
   /** Looks for files that are ready, and goes on until there are none. */
   wake(): void {
-    if (this.#isRunning || this.#stop.signal.aborted) return;
-    this.#isRunning = true;
-    void this.#run().finally(() => {
-      this.#isRunning = false;
+    if (this.#run !== undefined || this.#stop.signal.aborted) return;
+    this.#run = this.#pushAll().finally(() => {
+      this.#run = undefined;
     });
+  }
+
+  /** Resolves when nothing is pushed ahead any more, after `ms` at the latest, or when `signal` aborts. */
+  async caughtUp(ms: number, signal: AbortSignal): Promise<void> {
+    const settled = new AbortController();
+    const either = AbortSignal.any([signal, settled.signal]);
+    const late = this.#options.clock.sleep(ms, { signal: either }).catch(() => undefined);
+    await Promise.race([this.#run, late]);
+    settled.abort();
   }
 
   /** Ends it. */
@@ -78,7 +86,7 @@ export class LookAhead {
     this.#stop.abort(reason);
   }
 
-  async #run(): Promise<void> {
+  async #pushAll(): Promise<void> {
     const { width } = this.#options;
     for (;;) {
       const paths = await this.#find();

@@ -23,6 +23,11 @@ import { walPath } from './wal-paths.ts';
 /** More than any site has pushers. One that is asked for finds a place beside those pushed ahead. */
 const PUSHES_AT_ONCE = 16;
 const GETS_AT_ONCE = 8;
+/**
+ * How long a command whose launcher can answer from memory waits for what is pushed ahead: of a backlog
+ * its next calls then start no program. `curl` has no launcher, and is answered at once.
+ */
+const ANSWER_WITHIN_MS = 5000;
 /** After so many pushes the memory of the commands is looked through for what is old. */
 const PRUNE_EVERY = 64;
 /** Beyond that, requests are refused. */
@@ -94,6 +99,7 @@ export class WalService {
       ? { name: basename(path), outcome: 'stored' }
       : await this.#pushOnce(path, signal);
     this.#ahead.wake();
+    if (asked !== undefined) await this.#ahead.caughtUp(ANSWER_WITHIN_MS, signal);
     return result;
   }
 

@@ -140,6 +140,8 @@ async function stream(
     run: randomBytes(8).toString('hex'),
     onDurable: reply,
   });
+  // Where nothing new comes, what the archive has already is all there is.
+  noteProgress(context, intake);
   const over = new AbortController();
   const either = AbortSignal.any([signal, over.signal]);
   const guard = guardLag(context, {
