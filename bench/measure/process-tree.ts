@@ -34,6 +34,18 @@ export function cpuMsOfTree(pid: number): number {
   return treeOf(pid).reduce((sum, each) => sum + cpuMsOf(each), 0);
 }
 
+/** Processor time in milliseconds that this machine has spent on anything, the kernel's own work included. */
+export function cpuMsOfMachine(): number {
+  const [line = ''] = readFileSync('/proc/stat', 'latin1').split('\n');
+  // proc_stat(5): cpu user nice system idle iowait irq softirq steal
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = line
+    .trim()
+    .split(/\s+/)
+    .slice(1)
+    .map(Number);
+  return (user + nice + system + irq + softirq) * MS_PER_TICK;
+}
+
 /** Memory of these processes now. Those that have gone count nothing. */
 export function memoryOf(pids: readonly number[]): Memory {
   let pssBytes = 0;

@@ -45,7 +45,7 @@ function noteOf({ scenario }: Group): string | undefined {
     case 'wal-drain':
       return 'All segments are ready, and one command a segment runs, one after the other: after an outage.';
     case 'wal-replay':
-      return 'From starting the server to its first writable moment. CPU is that of the server, the commands and the daemon.';
+      return 'From starting the server to its first writable moment. CPU is that of the whole machine but for the S3 server.';
     case 'backup':
     case 'restore':
       return undefined;

@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { giveToServerUser, scratchPath, startFrom, type Server } from '@tsbk/test/support/postgres';
 import { copyCluster } from '@tsbk/test/support/postgres/cluster';
 import type { WalSupply } from '../cluster/wal-supply.ts';
-import { cpuMsOfTree } from '../measure/process-tree.ts';
+import { cpuMsOfMachine, cpuMsOfTree } from '../measure/process-tree.ts';
 import type { Usage } from '../measure/run-measured.ts';
 import { startService } from '../measure/service.ts';
 import { emptyWal, type OpenWalSite } from './wal-site.ts';
@@ -33,9 +33,9 @@ export async function replayWal(
   giveToServerUser(directory);
   giveToServerUser(site.folder);
   try {
-    await using service = await startService(session.service);
-    const helpers = [surroundings.storePid, service?.pid];
-    const before = helpers.map(cpuMsOf);
+    await using _service = await startService(session.service);
+    const storeBefore = cpuMsOf(surroundings.storePid);
+    const machineBefore = cpuMsOfMachine();
     const start = performance.now();
     await using server = await startFrom(directory, {
       version: supply.version,
@@ -49,11 +49,9 @@ export async function replayWal(
       },
     });
     const wallMs = performance.now() - start;
-    const [storeCpuMs = 0, besideMs = 0] = helpers.map(
-      (pid, at) => cpuMsOf(pid) - (before[at] ?? 0),
-    );
-    // The commands are children of the server: what they use cannot be told from replaying.
-    const cpuMs = besideMs + cpuMsOfTree(server.pid);
+    const storeCpuMs = cpuMsOf(surroundings.storePid) - storeBefore;
+    // All but the store: what fetches ahead is nobody's child, and the commands are the server's.
+    const cpuMs = cpuMsOfMachine() - machineBefore - storeCpuMs;
     const usage = { wallMs, cpuMs, serverCpuMs: 0, storeCpuMs, peakPssBytes: 0, peakRssBytes: 0 };
     return { usage, content: await contentOf(server) };
   } finally {
