@@ -54,7 +54,9 @@ export function collectEvidence(push: string): Evidence {
     acknowledged: () => new Set(lines('acknowledged')),
     offered: () => {
       const sums = readdirSync(join(folder, 'sums'));
-      return new Map(sums.map((name) => [name, oneSum(name, lines(join('sums', name)))]));
+      const known = sums.map((name) => [name, oneSum(name, lines(join('sums', name)))] as const);
+      // The script may be killed before it has a sum.
+      return new Map(known.filter(([, sum]) => sum !== ''));
     },
     attempts: () => lines('attempts').length,
     failures: () => lines('failed').length,

@@ -43,7 +43,10 @@ export function helperOf(
           throw new Error(`tsbk ${args.join(' ')} ended: ${said}`);
         },
         60_000,
-      );
+      ).catch((error: unknown) => {
+        // One that runs tries again for as long as the store is full or away; what it owes is judged later.
+        if (!runs()) throw error;
+      });
     },
     pids: () => (runs() ? treeOf(child?.pid ?? 0) : []),
     stop: async () => {

@@ -1,7 +1,7 @@
 import { EXIT, exitCodeOf } from '@tsbk/core/kernel/exit';
 import { commandProcess, UNFINISHED } from '@tsbk/core/engine/command-process';
 import { describeError } from '@tsbk/core/engine/describe-error';
-import { leaveWith } from '@tsbk/core/engine/leave';
+import { leaveLauncher } from '@tsbk/core/engine/leave';
 import { loadRunSettings } from '@tsbk/core/engine/load-run-settings';
 import { parseArgv } from '@tsbk/core/settings/argv';
 import { askedAs } from '@tsbk/core/engine/asked-as';
@@ -56,4 +56,4 @@ async function main(): Promise<number> {
   }
 }
 
-leaveWith(await main());
+leaveLauncher(await main(), EXIT.temporary);

@@ -50,11 +50,17 @@ export async function runArchivePush(run: PushRun): Promise<number> {
 async function push(run: PushRun, signal: AbortSignal): Promise<number> {
   const path = onePath(run.paths);
   const { settings, asked } = run;
-  const told = await pushByDaemon(path, { config: settings.config, asked, signal });
-  if (told !== undefined) {
+  const { config } = settings;
+  // With 0 nothing is answered from memory, and the daemon has one.
+  const told =
+    config.pushAhead === 0 ? undefined : await pushByDaemon(path, { config, asked, signal });
+  if (told?.exitCode === EXIT.ok || told?.exitCode === EXIT.conflict) {
     for (const line of told.lines) run.log(line);
     return told.exitCode;
   }
+  // Its credentials may be older than ours, its connections broken: storing twice does no harm.
+  if (told !== undefined)
+    run.log(`working without the daemon, which said: ${told.lines.join(' ')}`);
   const memory = await memoryFor(run, path);
   if ((await memory?.recalls(path, { signal })) === true) return EXIT.ok;
   // What reaches a store loads only now that one is needed.

@@ -1,6 +1,6 @@
 import { commandProcess, UNFINISHED } from '@tsbk/core/engine/command-process';
 import { describeError } from '@tsbk/core/engine/describe-error';
-import { leaveNow, leaveWith } from '@tsbk/core/engine/leave';
+import { leaveLauncher, leaveNow, leaveWith } from '@tsbk/core/engine/leave';
 import { loadRunSettings } from '@tsbk/core/engine/load-run-settings';
 import { parseArgv } from '@tsbk/core/settings/argv';
 import { stopSignals } from '@tsbk/core/engine/stop-signals';
@@ -74,4 +74,8 @@ async function fetchAhead(): Promise<number> {
   return 0;
 }
 
-leaveWith(await (process.env[FETCH_AHEAD] === undefined ? main() : fetchAhead()));
+if (process.env[FETCH_AHEAD] === undefined) {
+  leaveLauncher(await main(), cannotKnowExit(process.cwd()));
+} else {
+  leaveWith(await fetchAhead());
+}

@@ -54,7 +54,9 @@ export class LastBackup {
     this.#lookedMs = nowMs;
     const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(LOOK_MS)]);
     try {
-      this.#known = await this.#sites.use(({ forGet }) => newestListed(forGet, { signal }));
+      const site = this.#sites.current;
+      const look = (): ReturnType<typeof newestListed> => newestListed(site.forGet, { signal });
+      this.#known = await this.#sites.hold(site, look);
     } catch {
       // What was known stays; that the repository does not answer shows where it matters.
     }

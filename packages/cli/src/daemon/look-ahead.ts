@@ -7,6 +7,8 @@ import type { Clock } from '@tsbk/core/ports/clock';
 
 /** Files that were pushed and may be asked for, again or for the first time. */
 const REMEMBERED_MAX = 512;
+/** What was durable so long ago may have been removed from the archive by somebody. */
+const AGE_MAX_MS = 3_600_000;
 
 interface LookAheadOptions {
   /** Absolute. */
@@ -26,6 +28,7 @@ interface Remembered {
   readonly identity: string;
   /** The archive in which it is durable. */
   readonly place: string;
+  readonly rememberedMs: number;
 }
 
 /**
@@ -47,6 +50,7 @@ export class LookAhead {
   async recalls(path: string, place: string): Promise<boolean> {
     const known = this.#durable.get(path);
     if (known === undefined || known.place !== place) return false;
+    if (this.#options.clock.monotonicMs() - known.rememberedMs > AGE_MAX_MS) return false;
     return (await settledIdentity(path, this.#options.clock)) === known.identity;
   }
 
@@ -59,7 +63,8 @@ export class LookAhead {
   async remember(path: string, seen: string | undefined, place: string): Promise<void> {
     if (seen === undefined || (await this.look(path)) !== seen) return;
     this.#durable.delete(path);
-    this.#durable.set(path, { identity: seen, place });
+    const rememberedMs = this.#options.clock.monotonicMs();
+    this.#durable.set(path, { identity: seen, place, rememberedMs });
     const [oldest] = this.#durable.keys();
     if (this.#durable.size > REMEMBERED_MAX && oldest !== undefined) this.#durable.delete(oldest);
   }

@@ -3,7 +3,7 @@ import { PROVEN_ABSENT } from '@tsbk/restore-command/run';
 import type { Asked } from '@tsbk/core/archive/push-record';
 import { directoryMark } from '@tsbk/core/engine/daemon-place';
 import { done, failure, refusal, type Answer } from './answer.ts';
-import type { Sites } from './site.ts';
+import type { Site, Sites } from './site.ts';
 import type { WalService } from './wal-service.ts';
 
 /** Completes a target to what the parser of URLs takes. */
@@ -45,10 +45,11 @@ export async function answerWal(request: WalRequest, options: RouteOptions): Pro
   if (request.method !== 'POST' && request.method !== 'PUT') {
     return refusal(405, `${request.method} does nothing here, POST does`);
   }
-  const other = await isForAnother(request, options);
+  const site = options.sites.current;
+  const other = await isForAnother(request, site, options);
   if (other !== undefined) return other;
-  if (asked.kind === 'push') return await push(asked.path, request, options);
-  return await get(asked, request, options);
+  if (asked.kind === 'push') return await push(asked.path, site, { request, ...options });
+  return await get(asked, site, { request, ...options });
 }
 
 type Target =
@@ -82,10 +83,11 @@ function parseTarget(target: string): Target {
 /** A command that means another archive, or another server's WAL, does its work itself. */
 async function isForAnother(
   { place, directory }: WalRequest,
-  { dataDir, sites }: RouteOptions,
+  site: Site,
+  { dataDir }: RouteOptions,
 ): Promise<Answer | undefined> {
-  if (place !== undefined && place !== sites.current.mark) {
-    return refusal(421, `this daemon is for ${sites.current.url}, or has other keys`);
+  if (place !== undefined && place !== site.mark) {
+    return refusal(421, `this daemon is for ${site.url}, or has other keys`);
   }
   if (directory !== undefined && directory !== (await directoryMark(join(dataDir, 'pg_wal')))) {
     return refusal(421, `this daemon is for the server in ${dataDir}`);
@@ -95,11 +97,12 @@ async function isForAnother(
 
 async function push(
   file: string,
-  { asked, signal }: WalRequest,
-  { service, failed }: RouteOptions,
+  site: Site,
+  { request, service, failed }: RouteOptions & { readonly request: WalRequest },
 ): Promise<Answer> {
   try {
-    const { name, outcome } = await service.push(file, signal, parseAsked(asked));
+    const asked = parseAsked(request.asked);
+    const { name, outcome } = await service.push(file, request.signal, { asked, site });
     if (outcome === 'stored') return done();
     return done([`${name} was archived before, with the same content`]);
   } catch (error) {
@@ -127,11 +130,11 @@ function parseAsked(header: string | undefined): Asked | undefined {
 
 async function get(
   { name, path }: { readonly name: string; readonly path: string },
-  { signal }: WalRequest,
-  { service, failed }: RouteOptions,
+  site: Site,
+  { request, service, failed }: RouteOptions & { readonly request: WalRequest },
 ): Promise<Answer> {
   try {
-    const outcome = await service.get(name, path, signal);
+    const outcome = await service.get(name, path, request.signal, { site });
     if (outcome === 'fetched') return done();
     return { status: 404, exitCode: PROVEN_ABSENT, lines: [`${name} is not in the archive`] };
   } catch (error) {

@@ -2,6 +2,7 @@ import { openRepository, type OpenedRepository } from '@tsbk/core/engine/open-re
 import { placeMark } from '@tsbk/core/engine/daemon-place';
 import { openPushers, type Pushers } from '@tsbk/core/engine/open-pushers';
 import { placeOf } from '@tsbk/core/engine/place-of';
+import { TsbkError } from '@tsbk/core/kernel/errors';
 import type { Report } from '@tsbk/core/ports/report';
 import type { LoadedSettings } from '@tsbk/core/settings/load';
 
@@ -37,10 +38,12 @@ interface SiteOptions {
  * then; those under way end with what they began with, and the last of them closes it.
  */
 export class Sites implements AsyncDisposable {
+  readonly #open = new Set<Opened>();
   #current: Opened;
 
   private constructor(current: Opened) {
     this.#current = current;
+    this.#open.add(current);
   }
 
   /** Connects to nothing. Throws what `openRepository` throws. */
@@ -52,15 +55,21 @@ export class Sites implements AsyncDisposable {
     return this.#current;
   }
 
-  /** Runs `work` with the archive as it is set now. */
-  async use<T>(work: (site: Site) => Promise<T>): Promise<T> {
-    const site = this.#current;
-    site.users += 1;
+  /**
+   * Runs `work` while `site` is kept open, whatever the settings become meanwhile: who was told that this
+   * is its archive must not be answered for another. Throws `daemon-busy` if it is closed already.
+   */
+  async hold<T>(site: Site, work: () => Promise<T>): Promise<T> {
+    const opened = [...this.#open].find((each) => each === site);
+    if (opened === undefined) {
+      throw new TsbkError('daemon-busy', 'the settings were loaded anew', { hint: 'Ask again.' });
+    }
+    opened.users += 1;
     try {
-      return await work(site);
+      return await work();
     } finally {
-      site.users -= 1;
-      await closeIfDone(site);
+      opened.users -= 1;
+      await this.#closeIfDone(opened);
     }
   }
 
@@ -69,13 +78,21 @@ export class Sites implements AsyncDisposable {
     const next = await openSite(settings, options);
     const last = this.#current;
     this.#current = next;
+    this.#open.add(next);
     last.retired = true;
-    await closeIfDone(last);
+    await this.#closeIfDone(last);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#current.retired = true;
-    await closeIfDone(this.#current);
+    await this.#closeIfDone(this.#current);
+  }
+
+  async #closeIfDone(site: Opened): Promise<void> {
+    if (!site.retired || site.users > 0 || !this.#open.delete(site)) return;
+    await site.forPush[Symbol.asyncDispose]();
+    await site.pushed[Symbol.asyncDispose]();
+    await site.forGet[Symbol.asyncDispose]();
   }
 }
 
@@ -96,11 +113,4 @@ async function openSite(settings: LoadedSettings, options: SiteOptions): Promise
     users: 0,
     retired: false,
   };
-}
-
-async function closeIfDone(site: Opened): Promise<void> {
-  if (!site.retired || site.users > 0) return;
-  await site.forPush[Symbol.asyncDispose]();
-  await site.pushed[Symbol.asyncDispose]();
-  await site.forGet[Symbol.asyncDispose]();
 }

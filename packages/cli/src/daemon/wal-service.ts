@@ -50,6 +50,14 @@ interface ServiceOptions {
 
 type Pushed = Pick<PushResult, 'name' | 'outcome'>;
 
+/** What is known of who asks. */
+export interface Asker {
+  /** What its launcher may answer to. */
+  readonly asked?: Asked | undefined;
+  /** The archive that it means; the one that is set now if it has not said. */
+  readonly site?: Site | undefined;
+}
+
 /**
  * What the daemon does, however it is asked: the use-cases of the commands, in the server's data
  * directory, shared, bounded and counted.
@@ -71,7 +79,7 @@ export class WalService {
       ...options,
       width: () => Math.min(sites.current.forPush.width, PUSHES_AT_ONCE - 1),
       most: () => sites.current.settings.config.pushAhead,
-      push: (path, signal) => this.#pushOnce(path, signal),
+      push: (path, signal) => this.#pushOnce(path, sites.current, signal),
     });
   }
 
@@ -89,46 +97,50 @@ export class WalService {
    * throws what `pushWal` throws. `asked` is what the launcher of the command that asks may answer to by
    * itself from then on.
    */
-  async push(given: string, signal: AbortSignal, asked?: Asked): Promise<Pushed> {
+  async push(given: string, signal: AbortSignal, by: Asker = {}): Promise<Pushed> {
     this.#mustRun();
     const { dataDir, sites } = this.#options;
-    if (asked !== undefined) this.#asked = { by: asked, place: sites.current.place };
+    const { asked, site = sites.current } = by;
+    if (asked !== undefined) this.#asked = { by: asked, place: site.place };
     const path = await walPath(dataDir, given);
-    const isKnown = await this.#ahead.recalls(path, sites.current.place);
+    // With 0 nothing is remembered, and whoever says so wants it looked at.
+    const mayRecall = site.settings.config.pushAhead > 0;
+    const isKnown = mayRecall && (await this.#ahead.recalls(path, site.place));
     const result: Pushed = isKnown
       ? { name: basename(path), outcome: 'stored' }
-      : await this.#pushOnce(path, signal);
+      : await this.#pushOnce(path, site, signal);
     this.#ahead.wake();
     if (asked !== undefined) await this.#ahead.caughtUp(ANSWER_WITHIN_MS, signal);
     return result;
   }
 
-  async #pushOnce(path: string, signal: AbortSignal): Promise<Pushed> {
+  async #pushOnce(path: string, site: Site, signal: AbortSignal): Promise<Pushed> {
     const { dataDir, sites, metrics, clock } = this.#options;
-    const work = (stop: AbortSignal): Promise<Pushed> =>
-      sites.use(async ({ settings, place, forPush }) => {
-        const begun = clock.monotonicMs();
-        try {
-          const { pushTimeoutMs } = settings.config;
-          const seen = await this.#ahead.look(path);
-          const memory = await this.#memoryFor(settings, place);
-          const bytes = (await stat(path).catch(() => undefined))?.size ?? 0;
-          const result = await within(pushTimeoutMs, stop, async (limit) => {
-            const serverSystemId = await systemIdOfDataDirectory(dataDir);
-            return await forPush.push({ path, serverSystemId }, { signal: limit });
-          });
-          await this.#ahead.remember(path, seen, place);
-          await memory?.remember(result);
-          this.#remembered += 1;
-          if (this.#remembered % PRUNE_EVERY === 0) await memory?.prune();
-          metrics.pushed(result.outcome, { bytes, ms: clock.monotonicMs() - begun });
-          return result;
-        } catch (error) {
-          metrics.pushFailed(error);
-          throw error;
-        }
-      });
-    return await this.#counted(this.#pushes.join(path, signal, work));
+    const { settings, place, forPush, mark } = site;
+    const work = async (stop: AbortSignal): Promise<Pushed> => {
+      const begun = clock.monotonicMs();
+      try {
+        const { pushTimeoutMs } = settings.config;
+        const seen = await this.#ahead.look(path);
+        const memory = await this.#memoryFor(settings, place);
+        const bytes = (await stat(path).catch(() => undefined))?.size ?? 0;
+        const result = await within(pushTimeoutMs, stop, async (limit) => {
+          const serverSystemId = await systemIdOfDataDirectory(dataDir);
+          return await forPush.push({ path, serverSystemId }, { signal: limit });
+        });
+        await this.#ahead.remember(path, seen, place);
+        await memory?.remember(result);
+        this.#remembered += 1;
+        if (this.#remembered % PRUNE_EVERY === 0) await memory?.prune();
+        metrics.pushed(result.outcome, { bytes, ms: clock.monotonicMs() - begun });
+        return result;
+      } catch (error) {
+        metrics.pushFailed(error);
+        throw error;
+      }
+    };
+    const joined = sites.hold(site, () => this.#pushes.join(`${mark} ${path}`, signal, work));
+    return await this.#counted(joined);
   }
 
   /**
@@ -144,24 +156,29 @@ export class WalService {
   }
 
   /** Fetches a file to a place in `pg_wal`; throws what `getWal` throws. */
-  async get(name: string, given: string, signal: AbortSignal): Promise<GetOutcome> {
+  async get(
+    name: string,
+    given: string,
+    signal: AbortSignal,
+    by: Pick<Asker, 'site'> = {},
+  ): Promise<GetOutcome> {
     this.#mustRun();
     const { dataDir, sites, metrics, clock } = this.#options;
+    const { site = sites.current } = by;
     const destination = await walPath(dataDir, given);
-    const work = (stop: AbortSignal): Promise<GetOutcome> =>
-      sites.use(async (site) => {
-        const begun = clock.monotonicMs();
-        try {
-          const outcome = await this.#fetch(site, { name, destination }, stop);
-          metrics.got(outcome, clock.monotonicMs() - begun);
-          return outcome;
-        } catch (error) {
-          metrics.getFailed();
-          throw error;
-        }
-      });
-    const key = `${name} ${basename(destination)}`;
-    return await this.#counted(this.#gets.join(key, signal, work));
+    const work = async (stop: AbortSignal): Promise<GetOutcome> => {
+      const begun = clock.monotonicMs();
+      try {
+        const outcome = await this.#fetch(site, { name, destination }, stop);
+        metrics.got(outcome, clock.monotonicMs() - begun);
+        return outcome;
+      } catch (error) {
+        metrics.getFailed();
+        throw error;
+      }
+    };
+    const key = `${site.mark} ${name} ${basename(destination)}`;
+    return await this.#counted(sites.hold(site, () => this.#gets.join(key, signal, work)));
   }
 
   async #fetch(

@@ -1,4 +1,5 @@
 import { rename, rm } from 'node:fs/promises';
+import { TsbkError } from '../kernel/errors.ts';
 import { formatSize } from '../kernel/size.ts';
 import type { SystemId } from '../kernel/system-id.ts';
 import { formatSegment, parseSegment, type WalFileName } from '../kernel/wal-file.ts';
@@ -41,6 +42,8 @@ export async function getFromPieces(
   try {
     const source = { content: prefix.content(), info: { key: prefix.folder } };
     await writeVerified({ path: temporary, file, source, sha256: undefined, systemId, signal });
+    // Reading the pieces took its time: the beginning of a segment must not stand for the whole.
+    if (!isWhole) await mustStillBeAbsent(repository, file.name, { signal });
     signal.throwIfAborted();
     await rename(temporary, destination);
   } catch (error) {
@@ -49,6 +52,19 @@ export async function getFromPieces(
   }
   await tell(repository, prefix, { signal, report });
   return true;
+}
+
+/** Throws an error that asks for another try if the segment has come into the archive meanwhile. */
+export async function mustStillBeAbsent(
+  repository: Repository,
+  name: string,
+  { signal }: RunOptions,
+): Promise<void> {
+  if ((await findWal(repository, name, { signal })) === undefined) return;
+  throw new TsbkError('object-missing', `${name} was archived while it was looked for`, {
+    hint: 'Ask again.',
+    retry: true,
+  });
 }
 
 async function tell(

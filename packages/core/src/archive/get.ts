@@ -10,7 +10,7 @@ import { openWal } from '../repository/wal-archive.ts';
 import { carriesChecksum, readWalDigest } from '../repository/wal-digest.ts';
 import type { OpenObject } from '../repository/read-object.ts';
 import { cutSilence } from './cut-silence.ts';
-import { getFromPieces } from './get-pieces.ts';
+import { getFromPieces, mustStillBeAbsent } from './get-pieces.ts';
 import { removeAbandoned, temporaryFor } from './temporary-file.ts';
 import { writeVerified } from './verified-file.ts';
 
@@ -48,6 +48,8 @@ export type GetOutcome = 'fetched' | 'absent';
 
 const PAUSE_MS_FIRST = 250;
 const PAUSE_MS_MAX = 5000;
+/** How often an object is fetched again that came damaged. */
+const DAMAGED_MAX = 2;
 /** What a healthy store may take for an answer, for those who have no patience. */
 const SILENCE_MS_MIN = 5000;
 
@@ -72,6 +74,7 @@ export async function getWal(
   }
   await removeAbandoned(request.destination);
   const deadline = clock.monotonicMs() + request.patienceMs;
+  let damaged = 0;
   for (let pauseMs = PAUSE_MS_FIRST; ; pauseMs = Math.min(pauseMs * 2, PAUSE_MS_MAX)) {
     const limitMs = Math.max(deadline - clock.monotonicMs(), SILENCE_MS_MIN);
     const store = cutSilence(repository.store, { limitMs, clock, signal });
@@ -79,7 +82,9 @@ export async function getWal(
       return await attempt({ ...repository, store }, file, request, { signal, report });
     } catch (error) {
       const waitMs = Math.min(pauseMs, deadline - clock.monotonicMs());
-      if (!isTsbkError(error) || !error.retry || waitMs <= 0) throw error;
+      // What came damaged may have been damaged on its way.
+      const mayBeTheWay = isTsbkError(error, 'object-corrupt') && (damaged += 1) <= DAMAGED_MAX;
+      if (!isTsbkError(error) || !(error.retry || mayBeTheWay) || waitMs <= 0) throw error;
       report({ kind: 'retry', what: request.name, attempt: 0, waitMs, error: error.message });
       await clock.sleep(waitMs, { signal });
     }
@@ -95,7 +100,10 @@ async function attempt(
   const opened = await openWal(repository, file.name, { signal });
   if (opened === undefined) {
     if (await getFromPieces(repository, { ...request, file }, { signal, report })) return 'fetched';
-    return await provenAbsent(repository, file, request, signal);
+    const outcome = await provenAbsent(repository, file, request, signal);
+    // Pieces that were not there may have been folded into the segment since it was looked for.
+    if (file.kind === 'segment') await mustStillBeAbsent(repository, file.name, { signal });
+    return outcome;
   }
   const digest = await expectedDigest(repository, file.name, opened, signal);
   const temporary = temporaryFor(request.destination);

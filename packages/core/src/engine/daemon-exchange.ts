@@ -85,10 +85,18 @@ function parseAnswer(text: string): DaemonAnswer | undefined {
   const body = text.slice(end + 4);
   const exit = headerNumber(head, EXIT_HEADER);
   const bytes = headerNumber(head, 'content-length');
-  if (exit === undefined || bytes === undefined || Buffer.byteLength(body) < bytes)
+  if (
+    exit === undefined ||
+    exit > EXIT_MAX ||
+    bytes === undefined ||
+    Buffer.byteLength(body) < bytes
+  )
     return undefined;
   return { exitCode: exit, lines: body.split('\n').filter((line) => line !== '') };
 }
+
+/** What a command may exit with where PostgreSQL starts it. */
+const EXIT_MAX = 125;
 
 function headerNumber(head: string, name: string): number | undefined {
   const value = new RegExp(`^${name}: *(\\d{1,9})\\r?$`, 'im').exec(head)?.[1];

@@ -32,16 +32,24 @@ export async function readSlot(
   try {
     await using sql = await openSqlSession(onlyHost(connection, session.host), { signal });
     const [row] = await sql.query(
-      'select restart_lsn::text as lsn from pg_catalog.pg_replication_slots where slot_name = $1',
+      'select slot_type as type, restart_lsn::text as lsn from pg_catalog.pg_replication_slots where slot_name = $1',
       [slot],
     );
     if (row === undefined) return undefined;
+    if (row['type'] !== 'physical') throw notPhysical(slot);
     const lsn = row['lsn'];
     return { restartLsn: typeof lsn === 'string' ? parseLsn(lsn) : undefined };
   } catch (error) {
-    if (isTsbkError(error, 'server-denied')) return 'unknown';
+    // Denied for now, for example by too many connections, is another thing.
+    if (isTsbkError(error, 'server-denied') && !error.retry) return 'unknown';
     throw error;
   }
+}
+
+function notPhysical(slot: string): TsbkError {
+  return new TsbkError('slot-missing', `the replication slot ${slot} is no physical one`, {
+    hint: 'It belongs to logical replication. Choose another name (TSBK_SLOTNAME).',
+  });
 }
 
 /** Makes a physical slot that keeps WAL from now on; `false` if there is one of this name. */

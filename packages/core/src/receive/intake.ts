@@ -223,10 +223,10 @@ export class WalIntake implements AsyncDisposable {
   #release(segment: OpenSegment): void {
     if (!segment.isWhole || segment.isBusy || segment.isReleased) return;
     segment.isReleased = true;
-    const { repository } = this.#options;
+    const { repository, run } = this.#options;
     const { signal } = this.#patience;
-    // What is left of the pieces, the next start of the receiver removes.
-    const tidy = removePieces(repository, segment.name, { signal }).catch(() => undefined);
+    // Another run may have received other content. What is left the next start looks after.
+    const tidy = removePieces(repository, segment.name, { signal, run }).catch(() => undefined);
     this.#begin(tidy.then(() => segment.bytes[Symbol.asyncDispose]()));
   }
 }

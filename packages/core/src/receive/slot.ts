@@ -18,8 +18,9 @@ export async function openSlot(
   const found = await readSlot(session, slot, { connection, signal });
   if (found !== undefined && found !== 'unknown') {
     // Before 18 a slot that was invalidated can be used as if nothing were: this is how it shows.
-    if (found.restartLsn === undefined) await renewEmpty(session, slot, context);
-    return found.restartLsn;
+    if (found.restartLsn !== undefined) return found.restartLsn;
+    await renewEmpty(session, slot, context);
+    return await restartOf(session, slot, context);
   }
   if (!request.createSlot) {
     if (found === 'unknown') return undefined;
@@ -30,8 +31,16 @@ export async function openSlot(
   if (await createSlot(session, slot)) {
     report({ kind: 'info', text: `made the replication slot ${slot}` });
   }
-  const made = await readSlot(session, slot, { connection, signal });
-  return made === undefined || made === 'unknown' ? undefined : made.restartLsn;
+  return await restartOf(session, slot, context);
+}
+
+async function restartOf(
+  session: ReplicationSession,
+  slot: string,
+  { request: { connection }, signal }: ReceiveContext,
+): Promise<Lsn | undefined> {
+  const state = await readSlot(session, slot, { connection, signal });
+  return state === undefined || state === 'unknown' ? undefined : state.restartLsn;
 }
 
 /** A slot that keeps nothing was invalidated, or made without RESERVE_WAL and never used. */
@@ -52,8 +61,18 @@ async function renewEmpty(
 export async function renewSlot(
   session: ReplicationSession,
   slot: string,
-  { report }: ReceiveContext,
+  { request: { connection }, signal, report }: ReceiveContext,
 ): Promise<void> {
+  // Only what is known to be ours to drop is dropped: a server refuses a logical slot in the same way.
+  if ((await readSlot(session, slot, { connection, signal })) === 'unknown') {
+    throw new TsbkError(
+      'slot-lost',
+      `the replication slot ${slot} cannot be used, or is not physical`,
+      {
+        hint: 'Look at pg_replication_slots; drop it by hand, or choose another name (TSBK_SLOTNAME).',
+      },
+    );
+  }
   report({
     kind: 'warning',
     code: 'slot-lost',

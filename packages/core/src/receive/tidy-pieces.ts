@@ -1,12 +1,19 @@
-import { isTsbkError } from '../kernel/errors.ts';
-import { findWal, storeWal } from '../repository/wal-archive.ts';
-import { openPieces, removePieces, segmentsWithPieces } from '../repository/wal-pieces.ts';
+import { createHash } from 'node:crypto';
+import { isTsbkError, TsbkError } from '../kernel/errors.ts';
+import type { ByteSource } from '../ports/bytes.ts';
+import { findWal, openWal, storeWal } from '../repository/wal-archive.ts';
+import {
+  openPieces,
+  removePieces,
+  segmentsWithPieces,
+  type SegmentPrefix,
+} from '../repository/wal-pieces.ts';
 import type { ReceiveContext } from './context.ts';
 import { keepTrying } from './keep-trying.ts';
 
 /**
- * Looks after the pieces that earlier runs left: those of a segment that is archived go; those that
- * make a whole segment become one, because the server may have been told that it is durable and have
+ * Looks after the pieces that earlier runs left: those of a segment that is archived, with the content
+ * that they have, go; those that make a whole segment become one, because the server may have been told that it is durable and have
  * removed its own. What is left is the beginning of a segment that is still to come, or where a
  * timeline ended.
  */
@@ -23,18 +30,56 @@ export async function tidyPieces(context: ReceiveContext): Promise<void> {
 
 async function tidySegment(context: ReceiveContext, segment: string): Promise<void> {
   const { repository, signal, report } = context;
-  if ((await findWal(repository, segment, { signal })) === undefined) {
-    if (repository.cipher.unreadable !== undefined) return;
-    const prefix = await openUnlessMoved(repository, segment, { signal });
-    if (prefix === undefined || prefix.bytes < prefix.segmentBytes) return;
-    if (prefix.isDisputed) {
-      const text = `the pieces of ${segment} are of two histories, and are left as they are`;
-      report({ kind: 'warning', code: 'pieces-disputed', text });
-      return;
-    }
-    await store(context, segment, () => prefix.content());
+  // Who cannot read them cannot know either whether the archive holds the same.
+  if (repository.cipher.unreadable !== undefined) return;
+  const isArchived = (await findWal(repository, segment, { signal })) !== undefined;
+  const prefix = await openUnlessMoved(repository, segment, { signal });
+  if (prefix === undefined) return;
+  if (prefix.isDisputed) {
+    const text = `the pieces of ${segment} are of two histories, and are left as they are`;
+    report({ kind: 'warning', code: 'pieces-disputed', text });
+    return;
   }
+  if (isArchived) await mustBeArchived(context, prefix);
+  else if (prefix.bytes < prefix.segmentBytes) return;
+  else await store(context, segment, () => prefix.content());
   await removePieces(repository, segment, { signal });
+}
+
+/**
+ * The server was told that these bytes are durable, so they go only where the archive has them. Throws
+ * `wal-conflict`.
+ */
+async function mustBeArchived(
+  { repository, signal }: ReceiveContext,
+  prefix: SegmentPrefix,
+): Promise<void> {
+  const { segment, bytes, folder } = prefix;
+  const archived = await openWal(repository, segment, { signal });
+  const [theirs, ours] = await Promise.all([
+    archived === undefined ? undefined : hashOfFirst(archived.content, bytes),
+    hashOfFirst(prefix.content(), bytes),
+  ]);
+  if (theirs === ours) return;
+  throw new TsbkError(
+    'wal-conflict',
+    `${repository.store.url}/${archived?.info.key ?? segment} does not begin with what was received of ${segment} and lies in ${folder}`,
+    {
+      hint: 'Nothing was changed. Two servers archive to one prefix, or the archived file is damaged: find out which copy is right, and remove the other one by hand.',
+    },
+  );
+}
+
+async function hashOfFirst(source: ByteSource, bytes: number): Promise<string> {
+  const hash = createHash('sha256');
+  let left = bytes;
+  for await (const chunk of source) {
+    const taken = chunk.subarray(0, left);
+    hash.update(taken);
+    left -= taken.length;
+    if (left === 0) break;
+  }
+  return hash.digest('hex');
 }
 
 /** Pieces that go away while they are read are another receiver's business. */

@@ -39,12 +39,7 @@ export async function openPieces(
   segment: string,
   { signal }: RunOptions,
 ): Promise<SegmentPrefix | undefined> {
-  const runs = byRun(await listPieces(repository, segment, { signal }));
-  const proven: ProvenRun[] = [];
-  for (const [run, pieces] of runs) {
-    const found = await prove(repository, { run, pieces }, { signal });
-    if (found !== undefined) proven.push(found);
-  }
+  const proven = await proveAll(repository, segment, { signal });
   proven.sort((a, b) => b.chain.end - a.chain.end || a.chain.run.localeCompare(b.chain.run));
   const [best] = proven;
   // With less than a page header nobody can tell what it is.
@@ -71,14 +66,47 @@ export async function* segmentsWithPieces(
   }
 }
 
-/** Removes the pieces of a segment, of all runs: for when the whole segment is in the archive. */
+/**
+ * Removes the pieces of a segment, of one run or of all: for when the whole segment is in the archive,
+ * with the content that the pieces have.
+ */
 export async function removePieces(
   repository: Repository,
   segment: string,
-  { signal }: RunOptions,
+  { signal, run }: RunOptions & { readonly run?: string },
 ): Promise<void> {
   const pieces = await listPieces(repository, segment, { signal });
-  for (const { key } of pieces) await repository.store.remove(key, { signal });
+  for (const piece of pieces) {
+    if (run !== undefined && piece.run !== run) continue;
+    await repository.store.remove(piece.key, { signal });
+  }
+}
+
+/** A receiver folds pieces less often than they are listed twice. */
+const LISTINGS_MAX = 4;
+
+/**
+ * What each run proves. A listing that is read while pieces are folded may have neither them nor what they
+ * became, so that one is believed which the next one adds nothing to.
+ */
+async function proveAll(
+  repository: Repository,
+  segment: string,
+  { signal }: RunOptions,
+): Promise<ProvenRun[]> {
+  let listed = await listPieces(repository, segment, { signal });
+  for (let left = LISTINGS_MAX - 1; ; left -= 1) {
+    const proven: ProvenRun[] = [];
+    for (const [run, pieces] of byRun(listed)) {
+      const found = await prove(repository, { run, pieces }, { signal });
+      if (found !== undefined) proven.push(found);
+    }
+    if (listed.length === 0 || left === 0) return proven;
+    const known = new Set(listed.map(({ key }) => key));
+    const again = await listPieces(repository, segment, { signal });
+    if (again.every(({ key }) => known.has(key))) return proven;
+    listed = again;
+  }
 }
 
 async function listPieces(

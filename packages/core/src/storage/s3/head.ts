@@ -72,6 +72,8 @@ export function toInfo(
   if (bytes === undefined || LastModified === undefined || ETag === undefined) {
     throw new TsbkError('store-failed', `the store does not say length, time and ETag of ${key}`, {
       hint: 'A proxy between here and the store may be removing headers.',
+      // Or may have answered by itself, this once.
+      retry: true,
     });
   }
   return { key, bytes, modified: instantFromMs(LastModified.getTime()), version: ETag };
