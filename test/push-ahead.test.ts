@@ -200,6 +200,16 @@ describe('What is on its way ahead', { concurrency: 2 }, () => {
   });
 });
 
+/** Milliseconds since the epoch; see core/archive/push-record.ts. */
+const WRITTEN_LINE = 9;
+
+function rewriteAge(memory: string, olderMs: number): void {
+  const lines = readFileSync(memory, 'utf8').split('\n');
+  const writtenMs = Number(lines[WRITTEN_LINE]);
+  assert.ok(Math.abs(Date.now() - writtenMs) < 600_000, lines[WRITTEN_LINE]);
+  writeFileSync(memory, lines.with(WRITTEN_LINE, String(writtenMs - olderMs)).join('\n'));
+}
+
 describe('The launcher', () => {
   const FILES = 20;
   let number = 1;
@@ -253,6 +263,12 @@ describe('The launcher', () => {
       renameSync(memory, `${memory}.kept`);
       symlinkSync(`${memory}.kept`, memory);
       assert.ok(at.remembered().length > 0);
+    },
+    'what was remembered an hour ago': ({ memory }) => rewriteAge(memory, 3_600_000),
+    'what will only be remembered tomorrow': ({ memory }) => rewriteAge(memory, -86_400_000),
+    'a memory whose age is no number': ({ memory }) => {
+      const lines = readFileSync(memory, 'utf8').split('\n');
+      writeFileSync(memory, lines.with(WRITTEN_LINE, 'x$(exit 3)').join('\n'));
     },
     'no memory': ({ memory }) => rmSync(memory),
   };

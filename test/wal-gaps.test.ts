@@ -212,7 +212,8 @@ describe('a failover', () => {
     giveToServerUser(block);
     const { archivePush, env: path } = installedTsbk();
     const archiveCommand = `test ! -e ${block}/now && ${archivePush} %p`;
-    const env = { ...path, ...store.env };
+    // What is pushed ahead would be in the archive before its turn to be blocked.
+    const env = { ...path, ...store.env, TSBK_PUSH_AHEAD: '0' };
     await using primary = await startPostgres({
       version: VERSION,
       walSegmentMb: 1,

@@ -90,11 +90,12 @@ async function lastArchived(
 ): Promise<bigint | undefined> {
   // One by one at first: mostly it is the very last.
   let width = 1n;
-  for (let upper = base - 1n; upper >= lowest; upper -= width) {
+  for (let upper = base - 1n; upper >= lowest;) {
     const numbers = range(upper - width + 1n > lowest ? upper - width + 1n : lowest, upper);
     const found = await areThere(repository, way, numbers, { signal });
     const number = numbers[found.lastIndexOf(true)];
     if (number !== undefined) return number;
+    upper -= width;
     width = BigInt(LOOKUPS_AT_ONCE);
   }
   return undefined;
