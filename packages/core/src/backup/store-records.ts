@@ -13,7 +13,7 @@ import {
 import { formatMetadata } from '../repository/metadata.ts';
 import { putStream } from '../repository/put-stream.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
-import { formatFullSentinel, type FullSentinel } from '../repository/sentinel.ts';
+import { formatSentinel, type MadeSentinel } from '../repository/sentinel.ts';
 import { formatSideRecord } from '../repository/side-record.ts';
 import { appeared, createObject, createRecord } from '../repository/write-object.ts';
 import { sourceOf } from '../stream/source.ts';
@@ -68,14 +68,14 @@ export async function storeRecords(
   await storeFilesMetadata(repository, inputs, { signal });
   await storeSideRecord(repository, inputs, [...tars, copied.manifest], { signal });
   const { plainBytes, storedBytes } = sentinel;
-  return { sentinel: formatFullSentinel(sentinel), plainBytes, storedBytes, finishTime };
+  return { sentinel: formatSentinel(sentinel), plainBytes, storedBytes, finishTime };
 }
 
 function makeSentinel(
   { start, copied, identity, startTime, request }: RecordInputs,
   tars: readonly Receipt[],
   finishTime: Instant,
-): Omit<FullSentinel, 'encryption'> {
+): Omit<MadeSentinel, 'encryption'> {
   const dataDir = identity.dataDirectory ?? '';
   const linked = copied.tablespaces.filter(({ location }) => location.startsWith('/'));
   const spec = {
@@ -84,6 +84,7 @@ function makeSentinel(
   };
   return {
     startLsn: start.startLsn,
+    delta: undefined,
     stopLsn: copied.stopLsn,
     pgVersion: identity.versionNumber,
     systemId: identity.systemId,

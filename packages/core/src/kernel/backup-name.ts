@@ -17,6 +17,11 @@ export function fullBackupName(segment: string): BackupName {
   return { text: `base_${segment}`, segment };
 }
 
+/** Name of a delta that starts in `segment`, on top of the backup that starts in `parentSegment`. */
+export function deltaBackupName(segment: string, parentSegment: string): BackupName {
+  return { text: `base_${segment}_D_${parentSegment}`, segment, parentSegment };
+}
+
 /** Reads a backup name, `undefined` if it is none. */
 export function parseBackupName(text: string): BackupName | undefined {
   const match = NAME.exec(text);

@@ -2,11 +2,16 @@ import { formatInstant, type Instant } from '../kernel/instant.ts';
 import type { ByteSource } from '../ports/bytes.ts';
 import type { Spool } from '../stream/spool.ts';
 
-/** One file of a full backup, to be listed. */
-export interface FullFileEntry {
+/** One file of a backup, to be listed. */
+export interface ListedFile {
   /** Exactly as in the tar. */
   readonly name: string;
   readonly modified: Instant;
+  /**
+   * `incremented`: the tar has an increment of it. `skipped`: no tar of this backup has it, its
+   * content is the parent's. Neither: the tar has it whole.
+   */
+  readonly content?: 'incremented' | 'skipped' | undefined;
 }
 
 /** The names in one tar, in their order. A call begins when the one before has settled. */
@@ -26,7 +31,7 @@ export interface TarNames {
 export interface FileList {
   readonly count: () => number;
   /** Adds a file. A call begins when the one before has settled. */
-  add(file: FullFileEntry): Promise<void>;
+  add(file: ListedFile): Promise<void>;
   /** Begins the names of a tar; several may be open at once. */
   tar(): TarNames;
   /** The document. `tars`: basename with extension → its names. */
@@ -39,11 +44,11 @@ export function fileList(spool: Spool): FileList {
   let count = 0;
   return {
     count: () => count,
-    add: async ({ name, modified }) => {
+    add: async ({ name, modified, content }) => {
       const comma = count === 0 ? '' : ',';
       count += 1;
       await files.append(
-        `${comma}${JSON.stringify(name)}:{"IsIncremented":false,"IsSkipped":false,"MTime":"${formatInstant(modified)}","UpdatesCount":0}`,
+        `${comma}${JSON.stringify(name)}:{"IsIncremented":${content === 'incremented'},"IsSkipped":${content === 'skipped'},"MTime":"${formatInstant(modified)}","UpdatesCount":0}`,
       );
     },
     tar: () => tarNames(spool),

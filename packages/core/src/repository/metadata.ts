@@ -10,7 +10,7 @@ import {
   optionalString,
   optionalU64,
 } from '../format/json-fields.ts';
-import { DATE_FORMAT_HINT, type FullSentinel } from './sentinel.ts';
+import { DATE_FORMAT_HINT, type MadeSentinel } from './sentinel.ts';
 
 /** `metadata.json`: what lists show. Its `is_permanent` is the flag that counts. */
 export interface BackupMetadata {
@@ -58,7 +58,7 @@ export function parseMetadata(value: JsonValue, what: string): BackupMetadata {
 }
 
 /** The document's text, keys in WAL-G's order. */
-export function formatMetadata(backup: FullSentinel): string {
+export function formatMetadata(backup: MadeSentinel): string {
   return stringifyJson(
     {
       start_time: formatInstant(backup.startTime),

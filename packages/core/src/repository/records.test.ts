@@ -12,13 +12,14 @@ import { openSpool } from '../stream/spool.ts';
 import { fileList } from './file-list.ts';
 import { parseFilesMetadata, type FileEntry } from './files-metadata.ts';
 import { formatMetadata, parseMetadata } from './metadata.ts';
-import { formatFullSentinel, parseSentinel, type FullSentinel } from './sentinel.ts';
+import { formatSentinel, parseSentinel, type MadeSentinel } from './sentinel.ts';
 import { formatSideRecord, parseSideRecord } from './side-record.ts';
 
 const WHAT = 'record under test';
 
-const FULL: FullSentinel = {
+const FULL: MadeSentinel = {
   startLsn: toLsn(0xffff_ffff_ffff_ff28n),
+  delta: undefined,
   stopLsn: toLsn(0xffff_ffff_ffff_fff0n),
   pgVersion: 170_010,
   systemId: toSystemId('18446744073709551615'),
@@ -39,17 +40,26 @@ const FULL: FullSentinel = {
 };
 
 test('a sentinel comes back as it was written, 64-bit integers exact', () => {
-  const read = parseSentinel(parseJson(formatFullSentinel(FULL), { what: WHAT }), WHAT);
+  const read = parseSentinel(parseJson(formatSentinel(FULL), { what: WHAT }), WHAT);
   const { permanent, ...rest } = FULL;
-  const { permanentAtPush, delta, filesMetadataDisabled, ...others } = read;
+  const { permanentAtPush, filesMetadataDisabled, ...others } = read;
   assert.equal(permanentAtPush, permanent);
-  assert.equal(delta, undefined);
   assert.equal(filesMetadataDisabled, false);
   assert.deepEqual(others, { ...rest, userData: read.userData });
 });
 
+test('the sentinel of a delta says of what, in the four keys that WAL-G needs', () => {
+  const delta = { from: 'base_1_D_0', fullName: 'base_0', lsn: toLsn(2n ** 63n), count: 2 };
+  const text = formatSentinel({ ...FULL, delta });
+  assert.match(
+    text,
+    /^\{"LSN":\d+,"DeltaLSN":9223372036854775808,"DeltaFrom":"base_1_D_0","DeltaFullName":"base_0","DeltaCount":2,"PgVersion":/,
+  );
+  assert.deepEqual(parseSentinel(parseJson(text, { what: WHAT }), WHAT).delta, delta);
+});
+
 test('a sentinel has WAL-G’s keys, and its escapes of HTML characters', () => {
-  const text = formatFullSentinel(FULL);
+  const text = formatSentinel(FULL);
   assert.match(text, /^\{"LSN":18446744073709551400,"PgVersion":170010,"FinishLSN":/);
   assert.match(text, /"ChkpNum":null,"Version":2,"StartTime":"2026-08-21T18:02:35\.123457Z"/);
   assert.match(text, /before \\u003cupgrade\\u003e/);

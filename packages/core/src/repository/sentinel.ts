@@ -90,9 +90,11 @@ export function parseSentinel(value: JsonValue, what: string): Sentinel {
   };
 }
 
-/** What a full backup made by tsbk records; all of it is known then. */
-export interface FullSentinel {
+/** What a backup made by tsbk records; all of it is known then. */
+export interface MadeSentinel {
   readonly startLsn: Lsn;
+  /** `undefined` for a full backup. */
+  readonly delta: DeltaLink | undefined;
   readonly stopLsn: Lsn;
   readonly pgVersion: number;
   readonly systemId: SystemId;
@@ -110,11 +112,13 @@ export interface FullSentinel {
 }
 
 /** The sentinel's text, keys in WAL-G's order, ours after them. */
-export function formatFullSentinel(sentinel: FullSentinel): string {
-  const { tablespaces, userData, encryption } = sentinel;
+export function formatSentinel(sentinel: MadeSentinel): string {
+  const { delta, tablespaces, userData, encryption } = sentinel;
   return stringifyJson(
     {
       LSN: sentinel.startLsn,
+      // WAL-G panics if one of the four is there without the others.
+      ...(delta === undefined ? {} : deltaFields(delta)),
       PgVersion: sentinel.pgVersion,
       FinishLSN: sentinel.stopLsn,
       SystemIdentifier: sentinel.systemId,
@@ -136,6 +140,10 @@ export function formatFullSentinel(sentinel: FullSentinel): string {
     },
     { goEscapes: true },
   );
+}
+
+function deltaFields({ from, fullName, lsn: parentLsn, count }: DeltaLink): JsonObject {
+  return { DeltaLSN: parentLsn, DeltaFrom: from, DeltaFullName: fullName, DeltaCount: count };
 }
 
 function deltaLink(o: JsonObject, what: string): DeltaLink | undefined {
