@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -142,6 +142,8 @@ export interface SmallDisk {
   close(): void;
 }
 
+const FILL_ATTEMPTS = 20;
+
 /** A file system in memory of this size; a plain directory, which is never full, when not root. */
 export function openSmallDisk(size: string): SmallDisk {
   const path = scratchPath('disk');
@@ -155,10 +157,16 @@ export function openSmallDisk(size: string): SmallDisk {
     path,
     fill: (spareBytes) => {
       if (!mounted) return;
-      empty();
-      const { bavail, bsize } = statfsSync(path);
-      const bytes = Number(bavail) * Number(bsize) - spareBytes;
-      if (bytes > 0) execFileSync('fallocate', ['--length', String(bytes), filler]);
+      // Others write meanwhile: what was free a moment ago may not be.
+      for (let attempt = 1; ; attempt += 1) {
+        empty();
+        const { bavail, bsize } = statfsSync(path);
+        const bytes = Number(bavail) * Number(bsize) - spareBytes;
+        if (bytes <= 0) return;
+        const { status } = spawnSync('fallocate', ['--length', String(bytes), filler]);
+        if (status === 0) return;
+        if (attempt === FILL_ATTEMPTS) throw new Error(`${path} could not be filled`);
+      }
     },
     empty,
     close: () => {
