@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { inspect } from 'node:util';
 import { POSTGRES_VERSIONS } from './support/postgres.ts';
 import { runCampaign } from './crash/campaign.ts';
-import { seeded } from './crash/seeded.ts';
+import { seeded } from './support/seeded.ts';
 import type { Campaign } from './crash/scene.ts';
 import { describeTotals, noTotals } from './crash/totals.ts';
 import { isAvailable, WAYS, wayOf, type Way, type WayName } from './crash/way.ts';

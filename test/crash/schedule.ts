@@ -1,5 +1,5 @@
 import type { Fault } from '../support/s3-model/rules.ts';
-import { seeded, type Seeded } from './seeded.ts';
+import { seeded, type Seeded } from '../support/seeded.ts';
 
 /** One thing that goes wrong. What must be chosen at random is chosen here, not when it happens. */
 export type CrashFault =
@@ -186,14 +186,13 @@ function draw(kind: FaultKind, random: Seeded, { store, hasHelper }: Breakable):
       const text = `${random.pick(FAILPOINTS)}:${hit}:${random.pick(ACTIONS)}`;
       return { kind, text, inHelper: hasHelper && random.below(2) === 0 };
     }
-    case 'break-get':
-      return {
-        kind,
-        fault: random.pick(READ_FAULTS),
-        operation: 'GetObject',
-        hit: random.between(1, 3),
-        times: random.pick([1, 2, 4]),
-      };
+    case 'break-get': {
+      const fault = random.pick(READ_FAULTS);
+      const [hit, times] = [random.between(1, 3), random.pick([1, 2, 4])];
+      // What comes damaged again and again is damaged, and rightly stops a recovery.
+      const isOnce = fault.kind === 'corrupt-answer';
+      return { kind, fault, operation: 'GetObject', hit, times: isOnce ? 1 : times };
+    }
     case 'outage':
       return { kind, fault: random.pick(OUTAGES) };
     case 'store': {
