@@ -2,7 +2,6 @@ import type { FlagSpec } from '@tsbk/core/settings/argv';
 import { JSON_FLAG, type CommandDeclaration } from '../command.ts';
 
 const ALWAYS = 'tsbk always writes what a restore can use.';
-const FULL = 'every backup is taken so that it restores by itself.';
 
 const WALG_FLAGS: readonly FlagSpec[] = [
   { name: 'rating-composer', short: 'r', walg: 'ignored', doc: 'it tunes how WAL-G packs files.' },
@@ -15,8 +14,6 @@ const WALG_FLAGS: readonly FlagSpec[] = [
   },
   { name: 'store-all-corrupt', short: 's', walg: 'ignored', doc: 'a wrong page fails the backup.' },
   { name: 'without-files-metadata', walg: 'ignored', doc: ALWAYS },
-  { name: 'delta-from-name', value: 'NAME', walg: 'ignored', doc: FULL },
-  { name: 'delta-from-user-data', value: 'JSON', walg: 'ignored', doc: FULL },
   { name: 'target-storage', value: 'NAME', walg: 'refused', doc: 'there is one repository.' },
 ];
 
@@ -34,6 +31,8 @@ export const backupPush: CommandDeclaration = {
       'which is faster: it must run on the machine and as the user of the server, and the role must ' +
       'be allowed to execute pg_backup_start and pg_backup_stop (before PostgreSQL 15: ' +
       'pg_start_backup and pg_stop_backup). No superuser is needed for either.',
+    'With TSBK_DELTA_MAX_STEPS a backup stores only what changed since the newest one, or the one that ' +
+      'TSBK_DELTA_ORIGIN or --delta-from-name choose. What it is, and why, is said before it begins.',
     'The backup becomes visible when it is complete: after its last WAL segment has arrived in the ' +
       'archive (see TSBK_WAL_TIMEOUT). A run that fails or is interrupted removes what it stored.',
   ],
@@ -45,7 +44,11 @@ export const backupPush: CommandDeclaration = {
     },
   ],
   flags: [
-    { name: 'full', short: 'f', doc: 'Take a full backup. This is the default.' },
+    {
+      name: 'full',
+      short: 'f',
+      doc: 'Take a full backup, also where TSBK_DELTA_MAX_STEPS asks for a delta.',
+    },
     {
       name: 'permanent',
       short: 'p',
@@ -85,6 +88,10 @@ export const backupPush: CommandDeclaration = {
     {
       purpose: 'Back up a remote server into a bucket, smaller and slower',
       line: 'PGHOST=db1 tsbk backup-push --s3-prefix s3://backups/main --compression-method zstd',
+    },
+    {
+      purpose: 'Store only what changed, and after six of those everything again',
+      line: 'PGHOST=db1 tsbk backup-push --delta-max-steps 6 --s3-prefix s3://backups/main',
     },
     {
       purpose: 'Keep this one for good, and say why',

@@ -5,6 +5,8 @@ import { messageOf, TsbkError } from '@tsbk/core/kernel/errors';
 import { EXIT } from '@tsbk/core/kernel/exit';
 import { formatInstant, instantToMs } from '@tsbk/core/kernel/instant';
 import { formatSize } from '@tsbk/core/kernel/size';
+import { deltaWish, type DeltaRequest, type DeltaWish } from '@tsbk/core/backup/decide-delta';
+import { describeSource } from '@tsbk/core/backup/pushed-delta';
 import { pushBackup, type PushRequest, type PushResult } from '@tsbk/core/backup/push';
 import { openLanes } from '@tsbk/core/engine/open-lanes';
 import { openRepository, type OpenedRepository } from '@tsbk/core/engine/open-repository';
@@ -15,7 +17,7 @@ import { parseJson, stringifyJson, type JsonValue } from '@tsbk/core/format/json
 import { BUILD } from '../build-info.ts';
 import type { CommandContext, Run } from '../command.ts';
 
-/** `tsbk backup-push`: a full base backup, streamed by the server or read from its directory. */
+/** `tsbk backup-push`: a base backup, streamed by the server or read from its directory. */
 export const runBackupPush: Run = async (context) => {
   const { signal, report } = context;
   const request = requestOf(context);
@@ -24,7 +26,7 @@ export const runBackupPush: Run = async (context) => {
   const { environment } = context;
   await using opened = await openServer({ environment, dataDirectory, report, signal });
   if (context.flags.on('plan') === true) {
-    context.out(planText(context, repository, opened));
+    context.out(await planText(context, repository, opened));
     return EXIT.ok;
   }
   await using lanes = openLanes(context.settings, repository, { report });
@@ -59,6 +61,20 @@ function requestOf(context: CommandContext): PushRequest {
     partBytesMax: config.tarBytes,
     scratchDirectory: config.scratchDirectory ?? tmpdir(),
     walTimeoutMs: config.walTimeoutMs,
+    delta: deltaRequestOf(context),
+  };
+}
+
+function deltaRequestOf({ flags, config, positionals }: CommandContext): DeltaRequest {
+  return {
+    full: flags.on('full') ?? false,
+    maxSteps: config.deltaMaxSteps,
+    origin: config.deltaOrigin,
+    fromName: config.deltaFromName,
+    fromUserData: config.deltaFromUserData,
+    source: config.deltaSource,
+    fallback: config.deltaFallback,
+    local: positionals.length > 0,
   };
 }
 
@@ -83,19 +99,31 @@ function wayOf([dataDirectory]: readonly string[]): string {
   return dataDirectory === undefined ? 'streamed by the server' : `reading ${dataDirectory}`;
 }
 
-function planText(
-  { config, positionals }: CommandContext,
+async function planText(
+  context: CommandContext,
   repository: OpenedRepository,
   { server }: OpenedServer,
-): string {
+): Promise<string> {
+  const { config, positionals, signal } = context;
   const { identity } = server;
+  const wish = await deltaWish({ repository, server }, requestOf(context), { signal });
   const version = `${Math.floor(identity.versionNumber / 10_000)}.${identity.versionNumber % 10_000}`;
   return [
-    `would take a full backup of PostgreSQL ${version}, system identifier ${identity.systemId}`,
+    `would ${plannedKind(wish)} of PostgreSQL ${version}, system identifier ${identity.systemId}`,
     `from ${identity.inRecovery ? 'a standby' : 'a primary'}, ${wayOf(positionals)}, into ${repository.store.url}`,
     `as ${repository.writeCodec.name}, encryption ${repository.cipher.name}, ${config.lanes} parts at once`,
     '',
   ].join('\n');
+}
+
+function plannedKind({ decision, fallback }: DeltaWish): string {
+  if (decision.kind === 'full') {
+    const { obstacle, reason } = decision;
+    return `${obstacle && fallback === 'fail' ? 'fail to take a delta' : 'take a full backup'} (${reason})`;
+  }
+  const { parent, source } = decision.delta;
+  const { count } = parent.link;
+  return `take a delta on ${parent.name}, number ${count}, ${describeSource(source)} (${decision.reason}),`;
 }
 
 function resultText(result: PushResult): string {
@@ -103,6 +131,7 @@ function resultText(result: PushResult): string {
   const ratio = (result.plainBytes / Math.max(1, result.storedBytes)).toFixed(1);
   return [
     `backup    ${result.name}`,
+    `kind      ${kindText(result)}`,
     `size      ${formatSize(result.plainBytes)} in ${result.files} files, stored ${formatSize(result.storedBytes)} in ${result.parts} parts (${ratio}:1)`,
     `WAL       ${result.startLsn} to ${result.stopLsn} on timeline ${result.timeline}, archived`,
     `took      ${formatDuration(ms)}`,
@@ -110,10 +139,17 @@ function resultText(result: PushResult): string {
   ].join('\n');
 }
 
+function kindText({ delta, reason }: PushResult): string {
+  if (delta === undefined) return `full (${reason})`;
+  const { parent, count, source } = delta;
+  return `delta ${count} on ${parent}, ${describeSource(source)} (${reason})`;
+}
+
 function jsonText(result: PushResult): string {
-  const { startTime, finishTime, ...plain } = result;
+  const { startTime, finishTime, delta, ...plain } = result;
   return `${stringifyJson({
     ...plain,
+    ...(delta === undefined ? {} : { delta: { ...delta } }),
     startTime: formatInstant(startTime),
     finishTime: formatInstant(finishTime),
   })}\n`;

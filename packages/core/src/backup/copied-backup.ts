@@ -17,6 +17,8 @@ export interface CopiedBackup extends BackupEnd {
   readonly manifest: Receipt;
   readonly labels: LabelFiles;
   readonly tablespaces: readonly Tablespace[];
-  /** Payload bytes of all files. */
+  /** Payload bytes of all files, of increments where they are that. */
   readonly plainBytes: number;
+  /** Bytes of all files in the data directory; `plainBytes` if absent. */
+  readonly catalogBytes?: number;
 }

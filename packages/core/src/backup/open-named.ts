@@ -1,6 +1,6 @@
 import { isTsbkError, TsbkError } from '../kernel/errors.ts';
 import { formatInstant } from '../kernel/instant.ts';
-import { fullBackupName } from '../kernel/backup-name.ts';
+import { deltaBackupName, fullBackupName } from '../kernel/backup-name.ts';
 import { formatSegment, segmentNumberAt } from '../kernel/wal-file.ts';
 import type { BackupServer } from '../ports/backup-server.ts';
 import type { BackupSource, OpenBackup } from '../ports/backup-source.ts';
@@ -9,14 +9,20 @@ import { readClaim, type Claimant, type ProcessMark } from '../repository/claim-
 import { sentinelKey } from '../repository/layout.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
 import { claimName, removeUnfinished } from './claim.ts';
+import type { DeltaWish } from './decide-delta.ts';
+import { openDelta } from './open-delta.ts';
+import type { Delta } from './parent.ts';
 
 /** A backup under way whose name this run holds. */
 export interface NamedBackup extends AsyncDisposable {
   readonly name: string;
   readonly backup: OpenBackup;
+  readonly delta: Delta | undefined;
+  /** Why it is full, or why the changes come from where they do: a clause for people. */
+  readonly reason: string;
 }
 
-interface NamedRequest {
+interface NamedRequest extends DeltaWish {
   readonly runId: string;
   readonly hostname: string;
   readonly process?: ProcessMark | undefined;
@@ -47,16 +53,23 @@ export async function openNamed(
   const { repository, source, server } = inputs;
   for (let attempt = 1; ; attempt += 1) {
     report({ kind: 'phase', phase: 'start', text: 'starting the backup (checkpoint)' });
-    const backup = await source.open(request, { signal });
+    const opened = await openDelta({ repository, source }, request, { signal, report });
+    const { backup, delta } = opened;
     let held = false;
     try {
       const { timeline, startLsn } = backup.start;
       const { segmentBytes } = server.identity;
       const number = segmentNumberAt(startLsn, segmentBytes);
-      const name = fullBackupName(formatSegment({ timeline, number }, segmentBytes)).text;
+      const segment = formatSegment({ timeline, number }, segmentBytes);
+      const { text: name } =
+        delta === undefined
+          ? fullBackupName(segment)
+          : deltaBackupName(segment, delta.parent.segment);
       const { runId: run, hostname: host, process } = request;
       held = await claim(repository, name, { claimant: { run, host, process }, signal });
-      if (held) return { name, backup, [Symbol.asyncDispose]: () => backup[Symbol.asyncDispose]() };
+      if (held) {
+        return { ...opened, name, [Symbol.asyncDispose]: () => backup[Symbol.asyncDispose]() };
+      }
       const holder = await describeHolder(repository, name, { signal });
       report({ kind: 'info', text: `${name} is taken already: ${holder}` });
       if (attempt === ATTEMPTS || server.identity.inRecovery) throw taken(name, holder, server);

@@ -17,7 +17,11 @@ import { releaseName, removeUnfinished, type Unfinished } from './claim.ts';
 import type { CopiedBackup } from './copied-backup.ts';
 import { copyFiles } from './copy-files.ts';
 import { copyMembers } from './copy-members.ts';
+import { deltaWish, type DeltaRequest } from './decide-delta.ts';
+import { keepChain } from './keep-chain.ts';
 import { openNamed, type NamedBackup } from './open-named.ts';
+import type { Delta } from './parent.ts';
+import { describeCopy, pushedDelta, type PushedDelta } from './pushed-delta.ts';
 import { storeLabels } from './store-labels.ts';
 import { storeRecords } from './store-records.ts';
 import { waitForWal } from './wait-for-wal.ts';
@@ -50,6 +54,8 @@ export interface PushRequest {
   readonly scratchDirectory: string;
   /** How long to wait for the backup's WAL in the archive, milliseconds. */
   readonly walTimeoutMs: number;
+  /** When a delta is due, and how it is taken. Without it every backup is full. */
+  readonly delta?: DeltaRequest | undefined;
 }
 
 export interface PushResult {
@@ -63,13 +69,17 @@ export interface PushResult {
   readonly parts: number;
   readonly startTime: Instant;
   readonly finishTime: Instant;
+  /** `undefined` for a full backup. */
+  readonly delta: PushedDelta | undefined;
+  /** Why it is full, or why the changes come from where they do: a clause for people. */
+  readonly reason: string;
 }
 
 /** How long the clean-up of a failed run may take. */
 const CLEANUP_MS = 60_000;
 
 /**
- * Takes a full base backup and stores it in the canonical shape of a WAL-G repository. The sentinel
+ * Takes a base backup, full or a delta, and stores it in the canonical shape of a WAL-G repository. The sentinel
  * is written last, after every WAL segment the backup needs has been seen in the archive; a run
  * that fails or is aborted removes what it stored, and one that is killed leaves no sentinel.
  */
@@ -81,7 +91,8 @@ export async function pushBackup(
   const { repository, server } = inputs;
   const startTime = ceilToMicrosecond(repository.clock.now());
   await requireIdentity(repository, server.identity.systemId, { signal });
-  await using named = await openNamed(inputs, request, { signal, report });
+  const wish = await deltaWish(inputs, request, { signal });
+  await using named = await openNamed(inputs, { ...request, ...wish }, { signal, report });
   const progress: Progress = { sentinelTried: false };
   let result: PushResult;
   try {
@@ -117,20 +128,15 @@ async function run(
   { repository, server, lanes, request, named, startTime, progress }: Run,
   { signal, report }: { readonly signal: AbortSignal; readonly report: Report },
 ): Promise<PushResult> {
-  const { name, backup } = named;
+  const { name, backup, delta } = named;
   const { startLsn, timeline } = backup.start;
   const { identity } = server;
 
   await using spool = openSpool({ directory: request.scratchDirectory });
   const list = fileList(spool);
-  const way = backup.kind === 'files' ? `reading ${backup.directory}` : 'streamed by the server';
-  report({
-    kind: 'phase',
-    phase: 'copy',
-    text: `copying ${name} from ${formatLsn(startLsn)}, ${way}`,
-  });
+  report({ kind: 'phase', phase: 'copy', text: describeCopy(named) });
   const copied = await copy(
-    { repository, lanes, backup, spool, list, name, identity },
+    { repository, lanes, backup, spool, list, name, identity, delta },
     { request, signal, report },
   );
   const { stopLsn } = copied;
@@ -151,13 +157,14 @@ async function run(
     { signal, report },
   );
 
-  const made = { name, segments, labels };
+  const made = { name, delta, segments, labels };
   report({ kind: 'phase', phase: 'records', text: 'writing the records' });
   const stored = await storeRecords(
     repository,
     { ...made, start: backup.start, copied, list, identity, startTime, request },
     { signal },
   );
+  if (delta !== undefined) await keepChain(repository, delta.parent, { ...request, signal });
   progress.sentinelTried = true;
   await createRecord(repository, sentinelKey(name), stored.sentinel, { signal });
   return {
@@ -171,6 +178,8 @@ async function run(
     parts: copied.parts.length,
     startTime,
     finishTime: stored.finishTime,
+    delta: delta && pushedDelta(delta),
+    reason: named.reason,
   };
 }
 
@@ -180,6 +189,7 @@ interface CopyInputs extends Pick<PushInputs, 'repository' | 'lanes'> {
   readonly list: FileList;
   readonly name: string;
   readonly identity: ServerIdentity;
+  readonly delta: Delta | undefined;
 }
 
 /** Stores all files of the backup and ends it, whichever way they come. */

@@ -18,9 +18,11 @@ import { formatSideRecord } from '../repository/side-record.ts';
 import { appeared, createObject, createRecord } from '../repository/write-object.ts';
 import { sourceOf } from '../stream/source.ts';
 import type { CopiedBackup } from './copied-backup.ts';
+import type { Delta } from './parent.ts';
 
 interface RecordInputs {
   readonly name: string;
+  readonly delta: Delta | undefined;
   readonly start: BackupPosition;
   /** Segments the backup needs, first to last. */
   readonly segments: readonly string[];
@@ -72,7 +74,7 @@ export async function storeRecords(
 }
 
 function makeSentinel(
-  { start, copied, identity, startTime, request }: RecordInputs,
+  { start, delta, copied, identity, startTime, request }: RecordInputs,
   tars: readonly Receipt[],
   finishTime: Instant,
 ): Omit<MadeSentinel, 'encryption'> {
@@ -84,13 +86,13 @@ function makeSentinel(
   };
   return {
     startLsn: start.startLsn,
-    delta: undefined,
+    delta: delta?.parent.link,
     stopLsn: copied.stopLsn,
     pgVersion: identity.versionNumber,
     systemId: identity.systemId,
     plainBytes: copied.plainBytes,
     storedBytes: tars.reduce((sum, { stored }) => sum + stored.bytes, 0),
-    dataCatalogBytes: copied.plainBytes,
+    dataCatalogBytes: copied.catalogBytes ?? copied.plainBytes,
     tablespaces: linked.length === 0 ? undefined : spec,
     userData: request.userData,
     startTime,
@@ -124,7 +126,7 @@ async function storeFilesMetadata(
 
 async function storeSideRecord(
   repository: Repository,
-  { name, start, segments, identity, request }: RecordInputs,
+  { name, delta, start, segments, identity, request }: RecordInputs,
   receipts: readonly Receipt[],
   { signal }: RunOptions,
 ): Promise<void> {
@@ -139,6 +141,7 @@ async function storeSideRecord(
       timeline: start.timeline,
       walFirst: segments[0] ?? '',
       walLast: segments.at(-1) ?? '',
+      delta: delta && { parent: delta.parent.name, source: delta.source },
     },
     backupFolder(name),
     receipts,

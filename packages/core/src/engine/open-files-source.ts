@@ -12,6 +12,8 @@ import type { SqlSession } from '../postgres/sql-session.ts';
 export interface OpenedSource {
   readonly source: BackupSource;
   readonly identity: ServerIdentity;
+  /** `undefined` if the server does not say. */
+  readonly summarizesWal: boolean | undefined;
 }
 
 /** A server whose data directory is to be read, and what an ordinary session at it told. */
@@ -38,7 +40,11 @@ export async function openFilesSource(
   if (facts?.role.lowLevelBackup !== true) throw mayNotBegin(session);
   const directory = await resolved(given);
   if (!(await isDirectoryOf(session, directory))) throw otherDirectory(given, facts.dataDirectory);
-  return { source: filesSource(connection, directory), identity: identityOf(facts, directory) };
+  return {
+    source: filesSource(connection, directory),
+    identity: identityOf(facts, directory),
+    summarizesWal: facts.summarizeWal,
+  };
 }
 
 function identityOf(facts: ServerFacts, directory: string): ServerIdentity {

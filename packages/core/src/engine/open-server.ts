@@ -54,6 +54,7 @@ export async function openServer(request: ServerRequest): Promise<OpenedServer> 
       source: opened.source,
       server: {
         identity: opened.identity,
+        summarizesWal: opened.summarizesWal,
         archiverState: async () => (session === undefined ? undefined : describeArchiver(session)),
       },
       [Symbol.asyncDispose]: async () => session?.[Symbol.asyncDispose](),
@@ -72,8 +73,13 @@ async function openStream(
     readonly report: Report;
   },
 ): Promise<OpenedSource> {
-  const { identity, host } = await readIdentity(connection, options.facts, options.signal);
-  return { identity, source: protocolSource(onlyHost(connection, host), options.report) };
+  const { identity, host, summarizesWal } = await readIdentity(
+    connection,
+    options.facts,
+    options.signal,
+  );
+  const source = protocolSource(onlyHost(connection, host), options.report);
+  return { identity, source, summarizesWal };
 }
 
 async function openOptionalSession(
@@ -93,12 +99,18 @@ async function openOptionalSession(
   }
 }
 
+const MAJOR_WITH_SUMMARIES = 17;
+
 /** What a walsender tells anybody who may connect to it, completed by what SQL told. */
 async function readIdentity(
   connection: ConnectionSettings,
   facts: ServerFacts | undefined,
   signal: AbortSignal,
-): Promise<{ readonly identity: ServerIdentity; readonly host: HostSettings }> {
+): Promise<{
+  readonly identity: ServerIdentity;
+  readonly host: HostSettings;
+  readonly summarizesWal: boolean;
+}> {
   await using session = await openReplicationSession(connection, { signal });
   const { systemId } = await identifySystem(session);
   if (facts?.systemId !== undefined && facts.systemId !== systemId) {
@@ -116,7 +128,9 @@ async function readIdentity(
     dataDirectoryMode: mode,
     dataDirectory: facts?.dataDirectory,
   };
-  return { identity, host: session.host };
+  const summarizesWal =
+    session.version.major >= MAJOR_WITH_SUMMARIES && (await session.show('summarize_wal')) === 'on';
+  return { identity, host: session.host, summarizesWal };
 }
 
 /** 14 and later say it themselves; before that a session that cannot write is a sign of it. */

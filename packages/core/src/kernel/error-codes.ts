@@ -105,6 +105,11 @@ export const ERROR_CODES = {
     retry: false,
     doc: 'The backup is of a kind this version of tsbk cannot restore.',
   },
+  'delta-refused': {
+    exit: 'failure',
+    retry: false,
+    doc: 'A delta is due and cannot be taken, or not as TSBK_DELTA_SOURCE says; the message says why. With TSBK_DELTA_FALLBACK=full a full backup is taken instead.',
+  },
   'target-unreachable': {
     exit: 'failure',
     retry: false,

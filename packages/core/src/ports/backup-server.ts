@@ -18,4 +18,6 @@ export interface BackupServer {
   readonly identity: ServerIdentity;
   /** One sentence on how archiving goes, `undefined` when it cannot be known. */
   archiverState(): Promise<string | undefined>;
+  /** Whether it summarizes its WAL (17 and later); `undefined` if it does not say. */
+  readonly summarizesWal?: boolean | undefined;
 }

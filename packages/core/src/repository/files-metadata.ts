@@ -18,6 +18,8 @@ export interface FileEntry {
   readonly incremented: boolean;
   /** There is no tar entry: the content is the parent's. */
   readonly skipped: boolean;
+  /** `MTime` as it stands there, RFC 3339; `undefined` if it has none. */
+  readonly modified: string | undefined;
 }
 
 /** What a plan needs to know of `files_metadata.json`. */
@@ -109,6 +111,7 @@ class FilesEvents implements JsonEvents {
   #field = '';
   #incremented = false;
   #skipped = false;
+  #modified: string | undefined;
 
   constructor(what: string, reader: FilesReader) {
     this.#what = what;
@@ -123,8 +126,12 @@ class FilesEvents implements JsonEvents {
 
   close(): void {
     if (this.#depth === ENTRY && this.#section === 'files') {
-      const file = { name: this.#name, incremented: this.#incremented, skipped: this.#skipped };
-      this.#reader.onFile?.(file);
+      this.#reader.onFile?.({
+        name: this.#name,
+        incremented: this.#incremented,
+        skipped: this.#skipped,
+        modified: this.#modified,
+      });
     }
     this.#depth -= 1;
   }
@@ -136,6 +143,7 @@ class FilesEvents implements JsonEvents {
       this.#name = name;
       this.#incremented = false;
       this.#skipped = false;
+      this.#modified = undefined;
       if (this.#section === 'tarfilesets') this.#reader.onTar?.(name);
     }
   }
@@ -156,6 +164,7 @@ class FilesEvents implements JsonEvents {
   /** A field of a file's entry; `undefined` is an object or array. */
   #checkField(value: JsonScalar | undefined): void {
     if (this.#section !== 'files') return;
+    if (this.#field === 'mtime' && typeof value === 'string') this.#modified = value;
     if (this.#field !== 'isincremented' && this.#field !== 'isskipped') return;
     if (typeof value !== 'boolean' && value !== null) {
       const problem = `of ${this.#name}, ${this.#field} is neither true nor false`;

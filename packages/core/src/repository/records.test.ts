@@ -107,7 +107,8 @@ test('files metadata comes back as it was written, whatever the names', async ()
   const names = ['/', '/base/5/1259', '/größe "x" \\ \u2028', '/__proto__', '/a\nb'];
   const tars = ['part_001.tar.lz4', 'empty.tar'];
   const text = await documentOf(names, tars);
-  const files = names.map((name) => ({ name, incremented: false, skipped: false }));
+  const modified = '2023-11-14T22:13:20Z';
+  const files = names.map((name) => ({ name, incremented: false, skipped: false, modified }));
   assert.deepEqual(await filesOf(text), { files, tars });
   const { TarFileSets: sets } = asObject(parseJson(text, { what: WHAT }), WHAT);
   assert.deepEqual(sets, { 'part_001.tar.lz4': names, 'empty.tar': [] });
@@ -122,9 +123,9 @@ test('files metadata is read whatever WAL-G wrote into it, keys in any case', as
     "DatabasesByNames":{"db":{"IsSkipped":5,"tables_new":{"t":{"oid":1}}}}}`;
   assert.deepEqual(await filesOf(text), {
     files: [
-      { name: '/a', incremented: true, skipped: false },
-      { name: '/b', incremented: false, skipped: true },
-      { name: '/c', incremented: false, skipped: false },
+      { name: '/a', incremented: true, skipped: false, modified: '2026-01-01T00:00:00Z' },
+      { name: '/b', incremented: false, skipped: true, modified: undefined },
+      { name: '/c', incremented: false, skipped: false, modified: undefined },
     ],
     tars: ['', 'part_1.tar', 'part_2.tar'],
   });
@@ -191,6 +192,7 @@ test('a side record comes back as it was written', () => {
       timeline: 1,
       walFirst: 'A',
       walLast: 'B',
+      delta: { parent: 'base_A', source: 'server' },
     },
     'basebackups_005/n/',
     [
@@ -203,6 +205,7 @@ test('a side record comes back as it was written', () => {
   );
   const read = parseSideRecord(parseJson(text, { what: WHAT }), WHAT);
   assert.equal(read.segmentBytes, 16_777_216);
+  assert.deepEqual(read.delta, { parent: 'base_A', source: 'server' });
   const object = read.objects.get('tar_partitions/part_001.tar.lz4');
   assert.deepEqual(object, { plain: content(10), stored: content(5) });
 });

@@ -23,8 +23,16 @@ export interface SideRecord {
   /** Segments that the backup needs to become consistent. */
   readonly walFirst: string;
   readonly walLast: string;
+  /** Where a delta comes from; `undefined` for a full backup. */
+  readonly delta: SideDelta | undefined;
   /** By key relative to the backup's folder. */
   readonly objects: ReadonlyMap<string, ObjectRecord>;
+}
+
+export interface SideDelta {
+  readonly parent: string;
+  /** Who found out what changed: `server`, `stream`, `files`, `summaries`. */
+  readonly source: string;
 }
 
 const FORMAT_VERSION = 1;
@@ -51,6 +59,7 @@ export function formatSideRecord(
     timeline: record.timeline,
     wal_first: record.walFirst,
     wal_last: record.walLast,
+    ...(record.delta === undefined ? {} : { delta: { ...record.delta } }),
     objects: Object.fromEntries(objects),
   });
 }
@@ -95,8 +104,16 @@ export function parseSideRecord(value: JsonValue, what: string): SideRecord {
     timeline: integer('timeline'),
     walFirst: text('wal_first'),
     walLast: text('wal_last'),
+    delta: sideDelta(optionalField(o, 'delta'), what),
     objects,
   };
+}
+
+function sideDelta(value: JsonValue | undefined, what: string): SideDelta | undefined {
+  if (value === undefined) return undefined;
+  const o = asObject(value, what);
+  const text = (key: string): string => required(optionalString(o, key, what), key, what);
+  return { parent: text('parent'), source: text('source') };
 }
 
 function plainId(value: JsonValue | undefined, what: string): PlainId {

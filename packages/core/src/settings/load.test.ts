@@ -179,7 +179,7 @@ describe('settings that WAL-G has and tsbk has not', () => {
   });
 
   it('harmless ones are accepted, with a reason', () => {
-    const env = { WALG_DELTA_MAX_STEPS: '6', WALG_UPLOAD_QUEUE: '4', WALG_S3_LOG_LEVEL: 'DEVEL' };
+    const env = { WALG_USE_WAL_DELTA: '1', WALG_UPLOAD_QUEUE: '4', WALG_S3_LOG_LEVEL: 'DEVEL' };
     const { ignored, warnings } = load({ env });
     assert.deepEqual(warnings, []);
     assert.deepEqual(

@@ -1,5 +1,6 @@
 import { ARCHIVE_SETTINGS } from './archive.ts';
 import { BACKUP_SETTINGS } from './backup.ts';
+import { DELTA_SETTINGS } from './delta.ts';
 import { ENCRYPTION_SETTINGS } from './encryption.ts';
 import { GENERAL_SETTINGS } from './general.ts';
 import { RECEIVE_SETTINGS } from './receive.ts';
@@ -14,6 +15,7 @@ export const SETTING_GROUPS = {
   S3: S3_SETTINGS,
   Encryption: ENCRYPTION_SETTINGS,
   Backups: BACKUP_SETTINGS,
+  Deltas: DELTA_SETTINGS,
   Restores: RESTORE_SETTINGS,
   'The commands PostgreSQL starts': ARCHIVE_SETTINGS,
   'Receiving WAL': RECEIVE_SETTINGS,
@@ -26,6 +28,7 @@ export const SETTINGS = {
   ...S3_SETTINGS,
   ...ENCRYPTION_SETTINGS,
   ...BACKUP_SETTINGS,
+  ...DELTA_SETTINGS,
   ...RESTORE_SETTINGS,
   ...ARCHIVE_SETTINGS,
   ...RECEIVE_SETTINGS,

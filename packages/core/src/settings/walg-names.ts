@@ -33,7 +33,7 @@ export const FOREIGN_PREFIXES = ['OSS', 'GS', 'AZ', 'SWIFT', 'SSH'] as const;
 
 const SPEED = 'it tunes how WAL-G works inside';
 const STORES = 'it belongs to a store that tsbk has no adapter for';
-const FULL = 'every backup is taken so that it restores by itself';
+const SUMMARIES = 'TSBK_DELTA_SOURCE decides how a delta finds what changed';
 const FAILOVER = 'there are no failover storages';
 const ALWAYS = 'tsbk always writes what a restore can use';
 
@@ -52,12 +52,8 @@ export const IGNORED_NAMES: ReadonlyMap<string, string> = mapOf({
   WALG_USE_DATABASE_COMPOSER: SPEED,
   WALG_PREFETCH_DIR: SPEED,
   WALG_DAEMON_WAL_UPLOAD_TIMEOUT: 'TSBK_PUSH_TIMEOUT decides how long is tried',
-  WALG_DELTA_MAX_STEPS: FULL,
-  WALG_DELTA_ORIGIN: FULL,
-  WALG_DELTA_FROM_NAME: FULL,
-  WALG_DELTA_FROM_USER_DATA: FULL,
-  WALG_USE_WAL_DELTA: FULL,
-  WALG_FORCE_WAL_DELTA: FULL,
+  WALG_USE_WAL_DELTA: SUMMARIES,
+  WALG_FORCE_WAL_DELTA: SUMMARIES,
   WALG_UPLOAD_WAL_METADATA: 'no command of tsbk needs it',
   WALG_FETCH_TARGET_USER_DATA: 'backups are chosen by name',
   WALG_STORE_ALL_CORRUPT_BLOCKS: 'a backup with corrupt pages is not completed',

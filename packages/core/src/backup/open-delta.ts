@@ -1,0 +1,57 @@
+import { TsbkError } from '../kernel/errors.ts';
+import type { BackupRequest, BackupSource, OpenBackup } from '../ports/backup-source.ts';
+import type { Report } from '../ports/report.ts';
+import type { Repository } from '../repository/repository.ts';
+import type { DeltaWish } from './decide-delta.ts';
+import type { Delta } from './parent.ts';
+import { parentProblem } from './parent-problem.ts';
+
+/** A backup under way, and whether it is a delta. */
+export interface OpenedBackup {
+  readonly backup: OpenBackup;
+  readonly delta: Delta | undefined;
+  /** Why it is full, or why the changes come from where they do: a clause for people. */
+  readonly reason: string;
+}
+
+/**
+ * Starts a backup, a delta if it was decided so and nothing is in the way. Where something is, a full
+ * backup is taken and a warning says why (`delta-refused`); with `fallback: 'fail'` that is an error.
+ */
+export async function openDelta(
+  { repository, source }: { readonly repository: Repository; readonly source: BackupSource },
+  request: BackupRequest & DeltaWish,
+  { signal, report }: { readonly signal: AbortSignal; readonly report: Report },
+): Promise<OpenedBackup> {
+  const { decision, fallback } = request;
+  const full = async (reason: string, backup?: OpenBackup): Promise<OpenedBackup> => ({
+    backup: backup ?? (await source.open(request, { signal })),
+    delta: undefined,
+    reason,
+  });
+  const refused = (reason: string): string => {
+    if (fallback === 'fail') throw refusal(reason);
+    report({ kind: 'warning', code: 'delta-refused', text: `full backup instead: ${reason}` });
+    return reason;
+  };
+  if (decision.kind === 'full') {
+    return await full(decision.obstacle ? refused(decision.reason) : decision.reason);
+  }
+  const { delta, reason } = decision;
+  const backup = await source.open(request, { signal });
+  try {
+    const { parent } = delta;
+    const problem = await parentProblem(repository, { parent, start: backup.start }, { signal });
+    if (problem === undefined) return { backup, delta, reason };
+    return await full(refused(problem), backup);
+  } catch (error) {
+    await backup[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+function refusal(reason: string): TsbkError {
+  return new TsbkError('delta-refused', `no delta can be taken: ${reason}`, {
+    hint: 'Take a full backup (--full), or let tsbk do so by itself: TSBK_DELTA_FALLBACK=full.',
+  });
+}
