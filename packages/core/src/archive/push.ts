@@ -4,9 +4,9 @@ import type { SystemId } from '../kernel/system-id.ts';
 import { parseWalFileName, type WalFileName } from '../kernel/wal-file.ts';
 import { requireIdentity } from '../repository/identity.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
-import { listNewness, type IsNew } from '../repository/wal-newness.ts';
 import { storeWal, type StoreWalOutcome } from '../repository/wal-archive.ts';
 import { fileStamp, type FileStamp } from './file-identity.ts';
+import { sharedNewness, type AskIsNew } from './shared-newness.ts';
 import { openWalFile } from './wal-file.ts';
 
 export interface PushRequest {
@@ -39,11 +39,8 @@ export interface WalPusherOptions {
 /** What is asked of the repository once for all files. */
 interface Shared {
   readonly proven: Set<SystemId>;
-  readonly isNew: (segment: string, options: RunOptions) => Promise<boolean>;
+  readonly isNew: AskIsNew;
 }
-
-/** After that others may have archived so much that it misleads. */
-const LISTING_MS = 60_000;
 
 /** Pushes to one repository, of which what holds for all files is asked once. */
 export function walPusher(
@@ -51,22 +48,7 @@ export function walPusher(
   { lists = false }: WalPusherOptions = {},
 ): PushOne {
   const proven = new Set<SystemId>();
-  let listing: Promise<IsNew> | undefined;
-  let listedMs = 0;
-  const isNew = async (segment: string, { signal }: RunOptions): Promise<boolean> => {
-    if (!lists) return false;
-    const nowMs = repository.clock.monotonicMs();
-    if (listing === undefined || nowMs - listedMs > LISTING_MS) {
-      listedMs = nowMs;
-      listing = listNewness(repository, segment, { signal });
-    }
-    try {
-      return (await listing)(segment);
-    } catch (error) {
-      listing = undefined;
-      throw error;
-    }
-  };
+  const isNew = lists ? sharedNewness(repository) : undefined;
   return (request, { signal }) => pushWal(repository, request, { signal, proven, isNew });
 }
 
@@ -79,7 +61,11 @@ export function walPusher(
 export async function pushWal(
   repository: Repository,
   request: PushRequest,
-  { signal, proven, isNew }: RunOptions & Partial<Shared>,
+  {
+    signal,
+    proven,
+    isNew,
+  }: RunOptions & { readonly [Key in keyof Shared]?: Shared[Key] | undefined },
 ): Promise<PushResult> {
   const file = requireName(request.path);
   await using opened = await openWalFile(request.path, file);
