@@ -137,9 +137,38 @@ describe('pieces of a segment', () => {
       return false;
     };
     assert.equal(await find(), true);
-    await removePieces(repository, segment, { signal });
+    await removePieces(repository, { segment, run: runOf(2) }, { signal });
+    assert.equal(await find(), true, 'those of another run stay');
+    await removePieces(repository, { segment, run: runOf(1) }, { signal });
     assert.equal(await find(), false);
     assert.equal(await openPieces(repository, segment, { signal }), undefined);
+  });
+
+  test('that came after they were judged are not removed with those that were', async () => {
+    const segment = freshSegment();
+    const content = segmentContent(segment);
+    await store(content, segment, { run: runOf(1), from: 0, to: MIB });
+    const prefix = await openPieces(repository, segment, { signal });
+    await store(content, segment, { run: runOf(2), from: 0, to: 9000 });
+    await prefix?.remove({ signal });
+    assert.equal((await openPieces(repository, segment, { signal }))?.bytes, 9000);
+  });
+
+  test('are listed once where they prove the whole, and again where more may have come', async () => {
+    const listings = async (to: number): Promise<number> => {
+      const segment = freshSegment();
+      await store(segmentContent(segment), segment, { run: runOf(1), from: 0, to });
+      let count = 0;
+      const list: typeof repository.store.list = (...given) => {
+        count += 1;
+        return repository.store.list(...given);
+      };
+      const counted = { ...repository, store: { ...repository.store, list } };
+      const prefix = await openPieces(counted, segment, { signal });
+      assert.equal(prefix?.bytes, to);
+      return count;
+    };
+    assert.deepEqual([await listings(MIB), await listings(9000)], [1, 2]);
   });
 });
 

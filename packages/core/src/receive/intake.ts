@@ -226,7 +226,9 @@ export class WalIntake implements AsyncDisposable {
     const { repository, run } = this.#options;
     const { signal } = this.#patience;
     // Another run may have received other content. What is left the next start looks after.
-    const tidy = removePieces(repository, segment.name, { signal, run }).catch(() => undefined);
+    const tidy = removePieces(repository, { segment: segment.name, run }, { signal }).catch(
+      () => undefined,
+    );
     this.#begin(tidy.then(() => segment.bytes[Symbol.asyncDispose]()));
   }
 }

@@ -2,12 +2,7 @@ import { createHash } from 'node:crypto';
 import { isTsbkError, TsbkError } from '../kernel/errors.ts';
 import type { ByteSource } from '../ports/bytes.ts';
 import { findWal, openWal, storeWal } from '../repository/wal-archive.ts';
-import {
-  openPieces,
-  removePieces,
-  segmentsWithPieces,
-  type SegmentPrefix,
-} from '../repository/wal-pieces.ts';
+import { openPieces, segmentsWithPieces, type SegmentPrefix } from '../repository/wal-pieces.ts';
 import type { ReceiveContext } from './context.ts';
 import { keepTrying } from './keep-trying.ts';
 
@@ -43,7 +38,7 @@ async function tidySegment(context: ReceiveContext, segment: string): Promise<vo
   if (isArchived) await mustBeArchived(context, prefix);
   else if (prefix.bytes < prefix.segmentBytes) return;
   else await store(context, segment, () => prefix.content());
-  await removePieces(repository, segment, { signal });
+  await prefix.remove({ signal });
 }
 
 /**

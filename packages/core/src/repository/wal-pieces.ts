@@ -23,6 +23,11 @@ export interface SegmentPrefix {
   readonly isDisputed: boolean;
   /** The prefix, then zeros up to the size of a segment. Each piece is verified before it is given. */
   content(): ByteSource;
+  /**
+   * Removes the pieces that all this was told by: for when the whole segment is in the archive, with the
+   * content that they have. Pieces that came since have been compared with nothing, and stay.
+   */
+  remove(options: RunOptions): Promise<void>;
 }
 
 interface FoundPiece extends PieceName {
@@ -39,7 +44,7 @@ export async function openPieces(
   segment: string,
   { signal }: RunOptions,
 ): Promise<SegmentPrefix | undefined> {
-  const proven = await proveAll(repository, segment, { signal });
+  const { proven, listed } = await proveAll(repository, segment, { signal });
   proven.sort((a, b) => b.chain.end - a.chain.end || a.chain.run.localeCompare(b.chain.run));
   const [best] = proven;
   // With less than a page header nobody can tell what it is.
@@ -53,6 +58,9 @@ export async function openPieces(
     folder: `${repository.store.url}/${piecesFolder(segment)}`,
     isDisputed: proven.some((other) => !agree(best, other)),
     content: () => contentOf(repository, best, { signal }),
+    remove: async (options) => {
+      for (const { key } of listed) await repository.store.remove(key, options);
+    },
   };
 }
 
@@ -66,34 +74,36 @@ export async function* segmentsWithPieces(
   }
 }
 
-/**
- * Removes the pieces of a segment, of one run or of all: for when the whole segment is in the archive,
- * with the content that the pieces have.
- */
+/** Removes what one run has stored of a segment: for when it has archived the whole. */
 export async function removePieces(
   repository: Repository,
-  segment: string,
-  { signal, run }: RunOptions & { readonly run?: string },
+  { segment, run }: { readonly segment: string; readonly run: string },
+  { signal }: RunOptions,
 ): Promise<void> {
-  const pieces = await listPieces(repository, segment, { signal });
-  for (const piece of pieces) {
-    if (run !== undefined && piece.run !== run) continue;
-    await repository.store.remove(piece.key, { signal });
+  for (const piece of await listPieces(repository, segment, { signal })) {
+    if (piece.run === run) await repository.store.remove(piece.key, { signal });
   }
 }
 
 /** A receiver folds pieces less often than they are listed twice. */
 const LISTINGS_MAX = 4;
 
+interface Judged {
+  readonly proven: ProvenRun[];
+  /** All pieces that it was judged by. */
+  readonly listed: readonly FoundPiece[];
+}
+
 /**
  * What each run proves. A listing that is read while pieces are folded may have neither them nor what they
- * became, so that one is believed which the next one adds nothing to.
+ * became, so that one is believed which the next one adds nothing to; one that proves the whole
+ * segment needs nothing added.
  */
 async function proveAll(
   repository: Repository,
   segment: string,
   { signal }: RunOptions,
-): Promise<ProvenRun[]> {
+): Promise<Judged> {
   let listed = await listPieces(repository, segment, { signal });
   for (let left = LISTINGS_MAX - 1; ; left -= 1) {
     const proven: ProvenRun[] = [];
@@ -101,10 +111,11 @@ async function proveAll(
       const found = await prove(repository, { run, pieces }, { signal });
       if (found !== undefined) proven.push(found);
     }
-    if (listed.length === 0 || left === 0) return proven;
+    const isWhole = proven.some(({ chain, segmentBytes }) => chain.end === segmentBytes);
+    if (listed.length === 0 || left === 0 || isWhole) return { proven, listed };
     const known = new Set(listed.map(({ key }) => key));
     const again = await listPieces(repository, segment, { signal });
-    if (again.every(({ key }) => known.has(key))) return proven;
+    if (again.every(({ key }) => known.has(key))) return { proven, listed };
     listed = again;
   }
 }
