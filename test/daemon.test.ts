@@ -10,6 +10,7 @@ import {
   mkdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   rmSync,
   statSync,
   utimesSync,
@@ -58,6 +59,13 @@ async function placeOther(name: string, env: Readonly<Record<string, string>>): 
   const content = segmentContent(name, { seed: 'other' });
   const { code, stderr } = await pushWal(writeWalFile(serverFolder('wal'), name, content), env);
   assert.equal(code, 0, stderr);
+}
+
+/** Until a file of `pg_wal` is known by its attributes. */
+async function oldEnough(dataDir: string, name: string): Promise<void> {
+  await eventually('the files to be old enough', async () =>
+    Date.now() - statSync(join(dataDir, 'pg_wal', name)).ctimeMs > 1500 ? true : undefined,
+  );
 }
 
 describe('tsbk daemon', { concurrency: true }, () => {
@@ -251,9 +259,7 @@ describe('A daemon that looks ahead', () => {
     for (const name of [THREE, TWO]) writeWalFile(join(wal, 'archive_status'), `${name}.ready`, '');
     // Whoever restores the time of the last write does not make it the same file.
     utimesSync(join(wal, TWO), 1000, 1000);
-    await eventually('the files to be old enough', async () =>
-      Date.now() - statSync(join(wal, TWO)).ctimeMs > 1500 ? true : undefined,
-    );
+    await oldEnough(dataDir, TWO);
     await using daemon = await startDaemon({ dataDir, env: store.env });
     assert.equal((await ask(daemon.socket, 'POST', push(ONE))).status, 200);
     const keys = [ONE, TWO, THREE].map((name) => `main/wal_005/${name}.lz4`);
@@ -279,9 +285,7 @@ describe('A daemon that looks ahead', () => {
     const dataDir = fakeDataDir(SEGMENTS);
     const wal = join(dataDir, 'pg_wal');
     for (const name of [ONE, TWO]) writeWalFile(join(wal, 'archive_status'), `${name}.ready`, '');
-    await eventually('the files to be old enough', async () =>
-      Date.now() - statSync(join(wal, FOUR)).ctimeMs > 1500 ? true : undefined,
-    );
+    await oldEnough(dataDir, FOUR);
     await using daemon = await startDaemon({ dataDir, env: store.env });
     const memory = join(dataDir, 'pg_stat_tmp/tsbk/pushed');
     assert.equal((await ask(daemon.socket, 'POST', push(THREE))).status, 200);
@@ -305,6 +309,7 @@ describe('A daemon that is busy', { concurrency: true }, () => {
   it('does a file once for all who ask, and gives it up when the last of them is gone', async () => {
     await using store = await openModelStore();
     const dataDir = fakeDataDir(SEGMENTS);
+    await oldEnough(dataDir, ONE);
     await using daemon = await startDaemon({ dataDir, env: store.env });
     const hang = { operation: 'PutObject', key: /wal_005/, fault: { kind: 'hang' } } as const;
     store.model.addRule(hang);
@@ -330,6 +335,23 @@ describe('A daemon that is busy', { concurrency: true }, () => {
     store.model.clearRules();
     assert.equal((await ask(daemon.socket, 'POST', push(ONE))).status, 200);
     assert.deepEqual(store.walKeys(), [`main/wal_005/${ONE}.lz4`]);
+  });
+
+  it('answers nobody who asks for another file of the same name by what became of the first', async () => {
+    await using store = await openModelStore();
+    const dataDir = fakeDataDir(SEGMENTS);
+    await oldEnough(dataDir, ONE);
+    await using daemon = await startDaemon({ dataDir, env: store.env });
+    const fault = { kind: 'delay', ms: 3000 } as const;
+    store.model.addRule({ operation: 'PutObject', key: /wal_005/, fault });
+    const first = ask(daemon.socket, 'POST', push(ONE));
+    await store.asked('PutObject', 0, /wal_005/);
+    // Another one is in the place of the one that is being stored, and that is still under way.
+    const wal = join(dataDir, 'pg_wal');
+    writeWalFile(wal, 'other', segmentContent(ONE, { seed: 'other' }));
+    renameSync(join(wal, 'other'), join(wal, ONE));
+    const both = await Promise.all([first, ask(daemon.socket, 'POST', push(ONE))]);
+    assert.deepEqual(both.map(({ exit }) => exit ?? '').sort(), ['0', '65']);
   });
 
   it('finishes what is under way when it is told to stop, and takes nothing new', async () => {

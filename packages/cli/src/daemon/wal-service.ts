@@ -70,6 +70,7 @@ export class WalService {
   #stopping = false;
   #idle: (() => void) | undefined;
   #remembered = 0;
+  #asks = 0;
   #asked: { readonly by: Asked; readonly place: string } | undefined;
 
   constructor(options: ServiceOptions) {
@@ -139,8 +140,19 @@ export class WalService {
         throw error;
       }
     };
-    const joined = sites.hold(site, () => this.#pushes.join(`${mark} ${path}`, signal, work));
+    const joined = sites.hold(site, async () =>
+      this.#pushes.join(`${mark} ${path} ${await this.#fileNow(path)}`, signal, work),
+    );
     return await this.#counted(joined);
+  }
+
+  /**
+   * Names a file as it is now, so that nobody who asks for another one under its name is answered by what
+   * became of this one. A file too fresh to be known by its attributes gets a name for each who asks.
+   */
+  async #fileNow(path: string): Promise<string> {
+    this.#asks += 1;
+    return (await this.#ahead.look(path)) ?? `ask ${this.#asks}`;
   }
 
   /**
