@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
-import { S3Client } from '@aws-sdk/client-s3';
+import { HeadBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { isTsbkError } from '@tsbk/core/kernel/errors';
-import { openS3Store } from '@tsbk/core/storage/s3/open';
+import { createS3Client } from '@tsbk/core/storage/s3/client';
+import { openS3Store, type S3Options } from '@tsbk/core/storage/s3/open';
 import { regionOfBucket } from '@tsbk/core/storage/s3/region';
 import { contentOf, keysOf, noise, refuses, signal } from './contracts/blob-store/helpers.ts';
 import { realClock } from './support/clock.ts';
@@ -142,6 +143,80 @@ describe('TLS to S3', () => {
     const endpoint = at.model.endpoint.replace('https://', '');
     const store = await at.another({ endpoint, caCertFile: fixture('loopback.crt') });
     assert.equal(await store.stat('a', { signal }), undefined);
+  });
+});
+
+describe('an endpoint in the files of the AWS tools', () => {
+  const files = {
+    'of the profile': '[profile backup]\nendpoint_url = http://127.0.0.1:1 # here\n',
+    'of the profile, where it is said twice':
+      '[profile backup]\nregion = r\n[default]\n[profile backup]\nendpoint_url=http://127.0.0.1:1',
+    'of a services section':
+      '[services ours]\nec2 =\n  endpoint_url = http://127.0.0.2:1\ns3 =\n  endpoint_url = http://127.0.0.1:1\n[profile backup]\nservices = ours\n',
+  };
+  const server = { region: 'r', accessKeyId: 'a', secretAccessKey: 's', bucket: 'b' };
+  const open = async (text: string, extra: Partial<S3Options>): Promise<void> => {
+    await using directory = await tempDirectory();
+    const file = join(directory.path, 'config');
+    await writeFile(file, text);
+    const none = join(directory.path, 'none');
+    const options = s3TestOptions(
+      { endpoint: '', ...server },
+      { endpoint: undefined, configFile: file, sharedCredentialsFile: none, ...extra },
+    );
+    const store = await openS3Store(options, { clock: realClock });
+    await store.close();
+  };
+  const profile = 'backup';
+
+  for (const [title, text] of Object.entries(files)) {
+    it(`${title} is refused, with what to set`, async () => {
+      await assert.rejects(open(text, { profile }), (error) => {
+        assert.ok(isTsbkError(error, 'unsupported-setting'), String(error));
+        assert.match(
+          error.message,
+          /endpoint_url = http:\/\/127\.0\.0\.1:1 for the profile backup/,
+        );
+        assert.match(error.hint ?? '', /TSBK_S3_ENDPOINT/);
+        return true;
+      });
+    });
+  }
+
+  it('is of no interest where one is set, in another profile, of another service, or declared void', async () => {
+    const own = files['of the profile'];
+    await open(own, { profile, endpoint: 'http://127.0.0.1:2' });
+    await open(own, {});
+    await open(own, { profile: 'back' });
+    await open(`${own}ignore_configured_endpoint_urls = true\n`, { profile });
+    await open('[services x]\nec2 =\n  endpoint_url = http://y\n[profile backup]\nservices = x\n', {
+      profile,
+    });
+  });
+
+  it('is never followed, even where it was not seen', async (t) => {
+    await using directory = await tempDirectory();
+    const file = join(directory.path, 'config');
+    await writeFile(file, '[default]\nendpoint_url = http://127.0.0.1:1\n');
+    // The SDK goes by this variable, whatever the settings name.
+    process.env['AWS_CONFIG_FILE'] = file;
+    t.after(() => delete process.env['AWS_CONFIG_FILE']);
+    const none = join(directory.path, 'none');
+    const options = { ...server, prefix: '', configFile: none, sharedCredentialsFile: none };
+    const client = await createS3Client(options);
+    const hosts: unknown[] = [];
+    client.middlewareStack.add(
+      () =>
+        async ({ request }) => {
+          hosts.push((request as { readonly hostname?: unknown }).hostname);
+          throw new Error('nothing is sent');
+        },
+      { step: 'finalizeRequest', priority: 'high' },
+    );
+    const asked = client.send(new HeadBucketCommand({ Bucket: 'b' }));
+    await assert.rejects(asked, /nothing is sent/);
+    assert.deepEqual(hosts, ['s3.r.amazonaws.com']);
+    client.destroy();
   });
 });
 

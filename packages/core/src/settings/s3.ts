@@ -21,7 +21,7 @@ export const S3_SETTINGS = {
     env: ['TSBK_S3_ENDPOINT', 'AWS_ENDPOINT', 'AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL'],
     kind: endpoint,
     commands,
-    doc: 'Address of an S3-compatible service; https unless the URL says http. Unset: AWS.',
+    doc: 'Address of an S3-compatible service; https unless the URL says http. Unset: AWS. An `endpoint_url` in the files of the AWS tools is refused rather than followed: what says where the archive lies must be a setting, so that a daemon and what is remembered of pushed files can be compared with it.',
   }),
   s3Region: setting({
     env: ['TSBK_S3_REGION', 'AWS_REGION', 'AWS_DEFAULT_REGION'],

@@ -4,6 +4,7 @@ import { Agent as HttpsAgent } from 'node:https';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { messageOf, TsbkError } from '../../kernel/errors.ts';
+import { refuseConfiguredEndpoint } from './configured-endpoint.ts';
 import { credentialsFor } from './credentials.ts';
 import { CONNECT_TIMEOUT_MS, REQUEST_TIMEOUT_MS, type S3Options } from './options.ts';
 import { regionFor } from './region.ts';
@@ -15,13 +16,17 @@ const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 
 /**
  * A client that tries once: repeating is the business of `storage/retrying`, which can see the
- * whole operation. Throws `usage` if the certificates cannot be read.
+ * whole operation. Throws `usage` if the certificates cannot be read, and `unsupported-setting` for an
+ * endpoint that only the files of the AWS tools name.
  */
 export async function createS3Client(options: S3Options): Promise<S3Client> {
+  await refuseConfiguredEndpoint(options);
   const credentials = await credentialsFor(options);
   const config: S3ClientConfig = {
     maxAttempts: 1,
     logger: SILENT,
+    // Where the archive lies, our settings say alone.
+    ignoreConfiguredEndpointUrls: true,
     forcePathStyle: options.forcePathStyle ?? false,
     useDualstackEndpoint: options.dualStack ?? false,
     // We send CRC-32 ourselves, in a header. The SDK's default is a trailer that needs chunked
