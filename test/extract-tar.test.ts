@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { crc32c, crc32cHex } from '@tsbk/core/format/crc32c';
 import { isTsbkError } from '@tsbk/core/kernel/errors';
-import { NameIndexBuilder } from '@tsbk/core/kernel/name-index';
-import type { ExtractBatch, ExtractTask } from '@tsbk/core/ports/extract';
+import { NameIndexBuilder, type NameIndex } from '@tsbk/core/kernel/name-index';
+import type { ExtractBatch, ExtractTask, WantedMembers } from '@tsbk/core/ports/extract';
 import { extractTar } from '@tsbk/core/restore/extract-tar';
+import { TURN } from '@tsbk/core/restore/roll';
 import {
   fakeRepository,
   fakeTar,
@@ -34,6 +35,17 @@ beforeEach(() => {
 afterEach(() => rmSync(scratch, { recursive: true }));
 
 const KEY = 'part_001.tar';
+
+/** Of these names, in a full backup. */
+function wantedOf(names: NameIndex, turns: readonly number[]): WantedMembers {
+  const begun = {
+    slots: new Uint32Array(names.count),
+    limits: new Float64Array(0),
+    starts: new Float64Array(0),
+    placed: new Uint8Array(0),
+  };
+  return { names, turns: Uint8Array.from(turns), isNewest: true, begun };
+}
 
 function taskOf(members: readonly FakeMember[], more: Partial<ExtractTask> = {}): ExtractTask {
   repository.put(KEY, fakeTar(members));
@@ -113,9 +125,9 @@ describe('a tar that is unpacked', () => {
 
   it('places only what is wanted, and the labels', async () => {
     const members = ['/a', '/b', 'backup_label'].map((name) => ({ name, content: name }));
-    const wanted = new NameIndexBuilder();
-    wanted.add('/b');
-    await extract(taskOf(members, { wanted: wanted.index() }));
+    const names = new NameIndexBuilder();
+    names.add('b');
+    await extract(taskOf(members, { wanted: wantedOf(names.index(), [TURN.whole]) }));
     assert.deepEqual(kinds(), ['placed b', 'held backup_label']);
     assert.deepEqual(readdirSync(root), ['b']);
   });

@@ -19,6 +19,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isTsbkError } from '@tsbk/core/kernel/errors';
 import { inlineLanes } from '@tsbk/core/lanes/inline';
 import { fetchBackup, type FetchRequest } from '@tsbk/core/restore/fetch';
+import type { RestorePlan } from '@tsbk/core/restore/plan';
 import { planRestore } from '@tsbk/core/restore/plan-restore';
 import {
   archiveEverything,
@@ -98,6 +99,8 @@ describe('a backup of a live server', () => {
     return await fetchBackup({ repository, lanes }, asked, { signal, report: () => {} });
   };
 
+  const planned = ({ links }: RestorePlan) => links.flatMap(({ tars }) => tars);
+
   function verify(directory: string): void {
     const tool = clientTool('pg_verifybackup');
     // Between the last file and the removal of the mark everything is there.
@@ -148,7 +151,7 @@ describe('a backup of a live server', () => {
   test('is measured before it is fetched', async () => {
     const repository = await openDirectory(root);
     const plan = await planRestore(repository, request(), { signal, report: () => {} });
-    const stored = plan.tars.map(({ key }) => statSync(join(root, key)).size);
+    const stored = planned(plan).map(({ key }) => statSync(join(root, key)).size);
     assert.equal(
       plan.fetchBytes,
       stored.reduce((sum, bytes) => sum + bytes, 0),
@@ -162,8 +165,8 @@ describe('a backup of a live server', () => {
     const copy = scratchPath('damaged');
     cpSync(root, copy, { recursive: true });
     const { plan } = await fetch(request());
-    const [part] = plan.tars;
-    const last = plan.tars.filter((tar) => tar.last);
+    const [part] = planned(plan);
+    const last = planned(plan).filter((tar) => tar.last);
     for (const { key } of [part, ...last, plan.manifest].filter((o) => o !== undefined)) {
       const path = join(copy, key);
       const bytes = readFileSync(path);
@@ -197,7 +200,7 @@ describe('a backup of a live server', () => {
     const copy = scratchPath('foreign');
     cpSync(root, copy, { recursive: true });
     const { plan } = await fetch(request());
-    const [tar] = plan.tars;
+    const [tar] = planned(plan);
     assert.ok(tar !== undefined);
     copyFileSync(join(copy, tar.key), join(copy, tar.key.replace(tar.name, `part_999.tar.lz4`)));
     writeFileSync(join(copy, tar.key.replace(tar.name, 'part_998.tar.lz4')), 'not even lz4');

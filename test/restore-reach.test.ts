@@ -171,13 +171,13 @@ describe('a listing that lags behind', () => {
       }
     }
     const late = { ...opened, store: { ...store, list: lagging } };
-    const { problems, wal, tars } = await plan({ kind: 'latest' }, {}, late);
+    const { problems, wal, links } = await plan({ kind: 'latest' }, {}, late);
     assert.deepEqual(
       problems.map(({ code }) => code),
       ['backup-incomplete'],
     );
     assert.equal(wal.missing.name, '000000010000000000000007');
-    assert.deepEqual(tars.length, 2);
+    assert.equal(links[0]?.tars.length, 2);
   });
 });
 
@@ -308,16 +308,20 @@ describe('LATEST', () => {
     assert.equal(await chosen({ kind: 'name', name: 'before lunch' }), '3');
   });
 
-  it('is refused when it is a delta, and the full backup is named', async () => {
+  it('is a delta whose chain is broken, and then the newest whole one is named', async () => {
     const wal = three();
-    const delta = 'base_000000010000000000000006_D_000000010000000000000005';
+    const delta = 'base_000000010000000000000006_D_000000010000000000000004';
     repository.put(
       `basebackups_005/${delta}_backup_stop_sentinel.json`,
-      `{"LSN":${wal.lsn},"FinishLSN":${wal.lsn},"StartTime":"2026-11-22T12:00:00Z","FinishTime":"2026-11-22T12:01:00Z","DeltaFrom":"base_000000010000000000000005","DeltaFullName":"base_000000010000000000000005","DeltaLSN":1,"DeltaCount":1}`,
+      `{"LSN":${wal.lsn},"FinishLSN":${wal.lsn},"StartTime":"2026-11-22T12:00:00Z","FinishTime":"2026-11-22T12:01:00Z","DeltaFrom":"base_000000010000000000000004","DeltaFullName":"base_000000010000000000000004","DeltaLSN":1,"DeltaCount":1}`,
     );
-    const error = await throws(plan({ kind: 'latest' }));
-    assert.equal(error.code, 'backup-unsupported');
-    assert.match(error.hint ?? '', /base_000000010000000000000005/);
+    const { problems } = await plan({ kind: 'latest' });
+    const problem = problems.find(({ code }) => code === 'backup-incomplete');
+    assert.match(
+      problem?.message ?? '',
+      /builds on base_000000010000000000000004, which is not there/,
+    );
+    assert.match(problem?.hint ?? '', /whole is base_000000010000000000000005/);
     assert.equal(await chosen(at(50)), '5');
   });
 

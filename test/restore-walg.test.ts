@@ -26,10 +26,10 @@ import {
 
 const { signal } = new AbortController();
 
-function requestOf(golden: WalgCase, target: RecoveryTarget): FetchRequest {
+function requestOf(golden: WalgCase, backup: string, target: RecoveryTarget): FetchRequest {
   const destination = scratchPath('restored');
   return {
-    backup: golden.backups[0] ?? '',
+    backup,
     destination,
     target,
     timeline: 'latest',
@@ -48,9 +48,10 @@ function requestOf(golden: WalgCase, target: RecoveryTarget): FetchRequest {
 
 async function restore(
   golden: WalgCase,
+  backup: string,
   target: RecoveryTarget,
 ): Promise<{ request: FetchRequest; events: ReportEvent[] }> {
-  const request = requestOf(golden, target);
+  const request = requestOf(golden, backup, target);
   const repository = await openDirectory(walgFolder(golden), golden.env);
   const events: ReportEvent[] = [];
   const lanes = inlineLanes(repository, 3);
@@ -83,10 +84,14 @@ async function fingerprint(server: Server): Promise<{ rows: number; md5: string 
   return found ?? { rows: 0, md5: '' };
 }
 
-for (const golden of walgCases().filter(({ complete }) => complete)) {
-  describe(`the backup of wal-g in ${golden.case}`, () => {
+const CASES = walgCases()
+  .filter(({ complete }) => complete)
+  .flatMap((golden) => golden.backups.map((backup) => ({ golden, backup })));
+
+for (const { golden, backup } of CASES) {
+  describe(`the backup ${backup} of wal-g in ${golden.case}`, () => {
     test('recovers to the end of the archive', async () => {
-      const { request } = await restore(golden, { kind: 'latest' });
+      const { request } = await restore(golden, backup, { kind: 'latest' });
       for (const { from, to } of request.tablespaceMapping) {
         assert.equal(readlinkSync(join(request.destination, 'pg_tblspc', from)), to);
       }
@@ -97,14 +102,14 @@ for (const golden of walgCases().filter(({ complete }) => complete)) {
 
     test('recovers to a restore point', async () => {
       const name = golden.restorePoint;
-      const { request } = await restore(golden, { kind: 'name', name });
+      const { request } = await restore(golden, backup, { kind: 'name', name });
       await using server = await start(golden, request);
       const expected = { rows: golden.rowsAtRestorePoint, md5: golden.md5AtRestorePoint };
       assert.deepEqual(await fingerprint(server), expected);
     });
 
     test('is not touched for a restore point that is not there', async () => {
-      const request = requestOf(golden, { kind: 'name', name: 'golden_rq' });
+      const request = requestOf(golden, backup, { kind: 'name', name: 'golden_rq' });
       const repository = await openDirectory(walgFolder(golden), golden.env);
       const lanes = inlineLanes(repository, 3);
       await assert.rejects(

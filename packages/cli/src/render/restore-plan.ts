@@ -3,7 +3,7 @@ import { formatLsn } from '@tsbk/core/kernel/lsn';
 import { formatSize } from '@tsbk/core/kernel/size';
 import { stringifyJson } from '@tsbk/core/format/json';
 import { describeMoment } from '@tsbk/core/repository/wal-way/moment';
-import type { PlannedWal, RestorePlan } from '@tsbk/core/restore/plan';
+import type { PlannedTar, PlannedWal, RestorePlan } from '@tsbk/core/restore/plan';
 import { describeTarget } from '@tsbk/core/restore/target';
 
 /** What a restore would do, and whether it can. */
@@ -11,6 +11,7 @@ export function planText(plan: RestorePlan): string {
   const { backup, wal, reach } = plan;
   const rows: (readonly [string, string])[] = [
     ['backup', `${backup.name}, ${formatInstant(backup.startTime)}`],
+    ...chainRows(plan),
     ['into', plan.destination],
     ...plan.tablespaces.map(
       ({ oid, original, location }) =>
@@ -19,7 +20,7 @@ export function planText(plan: RestorePlan): string {
           `${location}${original === location ? '' : ` (was ${original})`}`,
         ] as const,
     ),
-    ['fetch', `${formatSize(plan.fetchBytes)} in ${plan.tars.length} objects`],
+    ['fetch', `${formatSize(plan.fetchBytes)} in ${tarsOf(plan).length} objects`],
     ['write', plan.writeBytes === undefined ? 'unknown' : formatSize(plan.writeBytes)],
     ['WAL', walText(wal)],
     ['target', describeTarget(plan.target)],
@@ -32,6 +33,19 @@ export function planText(plan: RestorePlan): string {
   }
   const width = Math.max(...rows.map(([label]) => label.length));
   return `${rows.map(([label, value]) => `${label.padEnd(width)}  ${value}`).join('\n')}\n`;
+}
+
+/** What a delta builds on, and how much of each is needed. */
+function chainRows({ links }: RestorePlan): (readonly [string, string])[] {
+  return links.slice(1).map(({ backup, tars }, index) => {
+    const bytes = tars.reduce((sum, { storedBytes }) => sum + storedBytes, 0);
+    const needed = tars.length === 0 ? 'nothing needed of it' : `${formatSize(bytes)} of it needed`;
+    return [index === 0 ? 'on top of' : 'and', `${backup}, ${needed}`];
+  });
+}
+
+function tarsOf({ links }: RestorePlan): readonly PlannedTar[] {
+  return links.flatMap(({ tars }) => tars);
 }
 
 function yesText({ reach }: RestorePlan): string {
@@ -58,7 +72,10 @@ export function planJson(plan: RestorePlan): string {
     stopLsn: formatLsn(backup.stopLsn),
     destination: plan.destination,
     tablespaces: plan.tablespaces.map(({ oid, location }) => ({ oid, location })),
-    objects: plan.tars.map(({ name, storedBytes }) => ({ name, storedBytes })),
+    chain: plan.links.map((link) => link.backup),
+    objects: plan.links.flatMap(({ backup: of, tars }) =>
+      tars.map(({ name, storedBytes }) => ({ backup: of, name, storedBytes })),
+    ),
     fetchBytes: plan.fetchBytes,
     writeBytes: plan.writeBytes ?? null,
     wal: {

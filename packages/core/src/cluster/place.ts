@@ -6,6 +6,8 @@ import type { ByteSource } from '../ports/bytes.ts';
 import type { MadeTree, TreePlace } from '../ports/extract.ts';
 import { mapParallel } from '../stream/parallel.ts';
 import { syncDirectory, syncLater, type LateSync } from './late-sync.ts';
+import { locate, TABLESPACE_PATH } from './locate.ts';
+import { PageFile } from './page-file.ts';
 import { parentPath, pathBytes, printable, TREE_ROOT } from './tree-path.ts';
 import { writeFailed } from './write-failed.ts';
 
@@ -27,6 +29,13 @@ export interface Placer {
    * its path: another copy of the file from the same backup, or what is not of it at all.
    */
   file(path: TreePath, mode: number, body: ByteSource): Promise<boolean>;
+  /**
+   * Makes a file of `bytes` zeros, of which the disk holds none, to be filled page by page.
+   * `undefined`, and nothing done, if there is something at its path.
+   */
+  pages(path: TreePath, mode: number, bytes: number): Promise<PageFile | undefined>;
+  /** Opens a file again that `pages` has made, of this placer or another one of the same tree. */
+  reopen(path: TreePath): PageFile;
   /** Remembers a link for `finish`: nothing is ever written through it. */
   link(path: TreePath, target: string): void;
   /** Resolves when the files are on the disk; their directories are not yet. */
@@ -45,7 +54,6 @@ export interface Placer {
 const NEW_FILE_MODE = 0o600;
 const SYNCS_AT_ONCE = 16;
 const EXCLUSIVE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-const TABLESPACE = /^pg_tblspc\/(\d+)(?:\/|$)/;
 
 /**
  * Makes a placer. Everything is created, never opened: whatever else is where a directory should
@@ -92,6 +100,25 @@ class TreePlacer implements Placer {
     }
     await this.#late.close(fd, this.#name(path));
     return true;
+  }
+
+  async pages(path: TreePath, mode: number, bytes: number): Promise<PageFile | undefined> {
+    await this.#require(parentPath(path));
+    const fd = this.#create(path);
+    if (fd === undefined) return undefined;
+    const file = new PageFile(fd, { name: this.#name(path), late: this.#late });
+    file.shape(mode & 0o777, bytes);
+    return file;
+  }
+
+  reopen(path: TreePath): PageFile {
+    const name = this.#name(path);
+    try {
+      const fd = openSync(this.#at(path), constants.O_WRONLY | constants.O_NOFOLLOW);
+      return new PageFile(fd, { name, late: this.#late });
+    } catch (error) {
+      throw writeFailed(name, error);
+    }
   }
 
   link(path: TreePath, target: string): void {
@@ -180,16 +207,12 @@ class TreePlacer implements Placer {
   }
 
   #isTablespace(path: TreePath): boolean {
-    const match = TABLESPACE.exec(path);
+    const match = TABLESPACE_PATH.exec(path);
     return match !== null && path === match[0] && this.#options.tablespaces.has(match[1] ?? '');
   }
 
-  /** Where a path really is: files of tablespaces are written there, not through the links. */
   #at(path: TreePath): Buffer {
-    const match = TABLESPACE.exec(path);
-    const location = this.#options.tablespaces.get(match?.[1] ?? '');
-    if (match === null || location === undefined) return pathBytes(this.#options.root, path);
-    return pathBytes(location, path.slice(match[0].length) as TreePath);
+    return locate(this.#options, path);
   }
 
   #name(path: TreePath): string {

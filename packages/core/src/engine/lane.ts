@@ -7,10 +7,11 @@ import { writeFiles } from '../backup/write-files.ts';
 import type { CipherMaterial } from '../cipher/cipher-from.ts';
 import type { LaneWord, Slabs } from '../lanes/messages.ts';
 import { serveLane } from '../lanes/serve.ts';
-import type { ExtractTask } from '../ports/extract.ts';
+import type { ExtractTask, SumTask } from '../ports/extract.ts';
 import type { FilesTask } from '../ports/files.ts';
 import { createPart } from '../repository/write-object.ts';
 import { extractTar } from '../restore/extract-tar.ts';
+import { sumFiles } from '../restore/sum-files.ts';
 import { fromPortableSettings, type PortableSettings } from '../settings/portable.ts';
 import { openRepository } from './open-repository.ts';
 import { diskPace, type RateLimits } from './rate-limits.ts';
@@ -42,6 +43,7 @@ serveLane(port, slabs, {
       createPart(repository, { key, source }, { signal }),
     extract: (task: ExtractTask, { signal, batch }) =>
       extractTar(repository, task, { signal, onBatch: batch }),
+    'sum-files': (task: SumTask, { signal }) => sumFiles(task, { signal }),
     'write-files': (task: FilesTask, { signal, batch }) =>
       writeFiles(repository, task, { signal, onBatch: batch, pace: diskPace(setup.limits) }),
   },

@@ -5,6 +5,7 @@ import type { Lanes } from '../ports/lanes.ts';
 import type { Repository } from '../repository/repository.ts';
 import { createPart } from '../repository/write-object.ts';
 import { extractTar } from '../restore/extract-tar.ts';
+import { sumFiles } from '../restore/sum-files.ts';
 import type { Turnstile } from '../stream/turnstile.ts';
 
 /**
@@ -26,6 +27,7 @@ export function inlineLanes(
         signal,
       ),
     extract: (task, options) => limit(() => extractTar(repository, task, options)),
+    sumFiles: (task, options) => limit(() => sumFiles(task, options)),
     writeFiles: (task, options) =>
       limit(() => writeFiles(repository, task, { ...options, pace: disk })),
     close: () => Promise.resolve(),

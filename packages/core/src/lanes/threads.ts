@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import type { FilesBatch } from '../ports/files.ts';
-import type { ExtractBatch, ExtractReceipt } from '../ports/extract.ts';
+import type { ExtractBatch, ExtractReceipt, FileSum } from '../ports/extract.ts';
 import type { Lanes, Receipt } from '../ports/lanes.ts';
 import { SlabWriter } from './slab-writer.ts';
 import { LaneThread, type LaneRun, type LaneThreadOptions } from './thread.ts';
@@ -53,6 +53,8 @@ export function threadLanes(options: LaneThreadOptions & { readonly width: numbe
         signal,
         onBatch: (batch) => onBatch(batch as ExtractBatch),
       })) as ExtractReceipt,
+    sumFiles: async (task, { signal }) =>
+      (await run({ task: 'sum-files', input: task, signal })) as readonly FileSum[],
     writeFiles: async (task, { signal, onBatch }) =>
       (await run({
         task: 'write-files',

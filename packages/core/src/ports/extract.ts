@@ -31,9 +31,42 @@ export interface TreePlace {
 export interface ExtractTask {
   readonly tar: PromisedObject;
   readonly place: TreePlace;
-  /** Names, as in the tar, of the members to place; `undefined` for all. */
-  readonly wanted: NameIndex | undefined;
+  /** Which members to place; `undefined` for all. */
+  readonly wanted: WantedMembers | undefined;
   /** What to sum each file by. */
+  readonly checksum: ChecksumAlgorithm;
+}
+
+/**
+ * What of one backup's tars is to be placed, while its chain is put together from the newest to the
+ * oldest. Shared memory that lanes only read.
+ */
+export interface WantedMembers {
+  /** By the path of the member. */
+  readonly names: NameIndex;
+  /** For each name: 0 it is not wanted, 1 the member is the file, 2 it is an increment of the file. */
+  readonly turns: Uint8Array;
+  /** Whether this is the newest backup: what no record lists comes from there. */
+  readonly isNewest: boolean;
+  readonly begun: BegunFiles;
+}
+
+/** Files that are on the disk with some of their pages, and wait for the others. */
+export interface BegunFiles {
+  /** For each name its place in `limits` and `starts` plus one; 0 for a file that is not begun. */
+  readonly slots: Uint32Array;
+  /** Where older pages of the file end, bytes. */
+  readonly limits: Float64Array;
+  /** Where the file's bits begin in `placed`, bytes. */
+  readonly starts: Float64Array;
+  /** A bit for each page below the file's limit, the lowest first: 1 if it is in place. */
+  readonly placed: Uint8Array;
+}
+
+/** Files of a restored tree to sum. */
+export interface SumTask {
+  readonly place: TreePlace;
+  readonly paths: readonly TreePath[];
   readonly checksum: ChecksumAlgorithm;
 }
 
@@ -50,6 +83,19 @@ export type ExtractedMember = {
   /** `left-out`: read, and not for a restored directory. */
   | ({ readonly kind: 'placed' } & FileSum)
   | ({ readonly kind: 'left-out' } & FileSum)
+  /** Pages of an increment are in place: the file is there, and has open pages unless it is complete. */
+  | {
+      readonly kind: 'pages';
+      /** The file was not there before. */
+      readonly isNew: boolean;
+      /** Where older pages of the file end from now on, bytes. */
+      readonly limit: number;
+      /** Numbers of the pages below it that were placed. */
+      readonly blocks: Uint32Array;
+      readonly isComplete: boolean;
+    }
+  /** The member had the open pages of a begun file, which is complete now. */
+  | { readonly kind: 'filled' }
   /** Not placed but handed over: it has its turn when everything else is in place. */
   | ({ readonly kind: 'held'; readonly content: Uint8Array; readonly mode: number } & FileSum)
 );

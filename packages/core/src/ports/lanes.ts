@@ -1,4 +1,4 @@
-import type { ExtractOptions, ExtractReceipt, ExtractTask } from './extract.ts';
+import type { ExtractOptions, ExtractReceipt, ExtractTask, FileSum, SumTask } from './extract.ts';
 import type { FilesOptions, FilesTask } from './files.ts';
 
 /**
@@ -56,6 +56,8 @@ export interface Lanes {
    * nothing when it fails: whoever claimed the directory does.
    */
   extract(task: ExtractTask, options: ExtractOptions): Promise<ExtractReceipt>;
+  /** Reads files that a restore has made, and sums them, in their order. */
+  sumFiles(task: SumTask, options: { readonly signal: AbortSignal }): Promise<readonly FileSum[]>;
   /**
    * Reads files of a data directory and writes them as one tar. Throws `file-unreadable` for one
    * that is there and cannot be read; wrong pages are told of and end nothing.

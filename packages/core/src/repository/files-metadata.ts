@@ -1,5 +1,4 @@
 import { TsbkError } from '../kernel/errors.ts';
-import { NameIndexBuilder, type NameIndex } from '../kernel/name-index.ts';
 import {
   readJson,
   type JsonContainer,
@@ -7,7 +6,7 @@ import {
   type JsonScalar,
 } from '../format/json-stream.ts';
 import type { ByteSource } from '../ports/bytes.ts';
-import { filesMetadataKey } from './layout.ts';
+import { filesMetadataKey, sentinelKey } from './layout.ts';
 import type { Repository, RunOptions } from './repository.ts';
 
 /** What `files_metadata.json` says of one file. */
@@ -22,25 +21,18 @@ export interface FileEntry {
   readonly modified: string | undefined;
 }
 
-/** What a plan needs to know of `files_metadata.json`. */
-export interface FilesSummary {
-  /** Files and directories that are listed. */
-  readonly count: number;
-  /** Basenames, with extension, of the tars that are listed. None for WAL-G's remote backups. */
-  readonly tars: readonly string[];
-  /** The first file whose content is not, or not all, in this backup. */
-  readonly elsewhere: string | undefined;
-}
-
 export interface FilesReader {
   onFile?(file: FileEntry): void;
-  /** Basename with extension; the names in it are passed over. */
+  /** Basename with extension. WAL-G's remote backups list none. */
   onTar?(tar: string): void;
+  /** A name in that tar. */
+  onTarName?(name: string, tar: string): void;
 }
 
 /**
  * Reads a backup's `files_metadata.json` as it streams by, so that it may list millions of files.
- * `false` if there is none. Throws `record-invalid`.
+ * Before WAL-G 2.0 the same stood in the sentinel. `false` if neither lists anything. Throws
+ * `record-invalid`.
  */
 export async function readFilesMetadata(
   repository: Repository,
@@ -49,9 +41,20 @@ export async function readFilesMetadata(
 ): Promise<boolean> {
   const what = filesMetadataKey(backup);
   const blob = await repository.store.get(what, { signal });
-  if (blob === undefined) return false;
-  await parseFilesMetadata(blob.body, { ...reader, what });
-  return true;
+  if (blob !== undefined) {
+    await parseFilesMetadata(blob.body, { ...reader, what });
+    return true;
+  }
+  const old = sentinelKey(backup);
+  const sentinel = await repository.store.get(old, { signal });
+  if (sentinel === undefined) return false;
+  let isListed = false;
+  const onFile = (file: FileEntry): void => {
+    isListed = true;
+    reader.onFile?.(file);
+  };
+  await parseFilesMetadata(sentinel.body, { ...reader, onFile, what: old });
+  return isListed;
 }
 
 /** The same of the document itself. A name that is listed twice comes twice. */
@@ -60,40 +63,6 @@ export async function parseFilesMetadata(
   { what, ...reader }: FilesReader & { readonly what: string },
 ): Promise<void> {
   await readJson(document, { what, events: new FilesEvents(what, reader) });
-}
-
-/** The summary; `undefined` if the backup has no such record. Throws `record-invalid`. */
-export async function summarizeFiles(
-  repository: Repository,
-  backup: string,
-  { signal }: RunOptions,
-): Promise<FilesSummary | undefined> {
-  const tars: string[] = [];
-  let count = 0;
-  let elsewhere: string | undefined;
-  const exists = await readFilesMetadata(repository, backup, {
-    signal,
-    onFile: ({ name, incremented, skipped }) => {
-      count += 1;
-      if (incremented || skipped) elsewhere ??= name;
-    },
-    onTar: (tar) => tars.push(tar),
-  });
-  return exists ? { count, tars, elsewhere } : undefined;
-}
-
-/** All names that the record lists; `undefined` if the backup has no such record. */
-export async function indexFiles(
-  repository: Repository,
-  backup: string,
-  { signal }: RunOptions,
-): Promise<NameIndex | undefined> {
-  const builder = new NameIndexBuilder();
-  const exists = await readFilesMetadata(repository, backup, {
-    signal,
-    onFile: ({ name }) => builder.add(name),
-  });
-  return exists ? builder.index() : undefined;
 }
 
 /** Depths: the document is 1, its `Files` 2, a file's entry 3. */
@@ -151,7 +120,11 @@ class FilesEvents implements JsonEvents {
   value(value: JsonScalar): void {
     const isAbsent = this.#depth === DOCUMENT && value === null;
     if (!isAbsent && this.#mustBeObject()) throw this.#noObject();
-    if (this.#depth === ENTRY) this.#checkField(value);
+    if (this.#depth !== ENTRY) return;
+    if (this.#section === 'tarfilesets' && typeof value === 'string') {
+      this.#reader.onTarName?.(value, this.#name);
+    }
+    this.#checkField(value);
   }
 
   /** Whether what comes next has to be an object. */

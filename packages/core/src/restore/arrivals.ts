@@ -1,18 +1,18 @@
 import { TsbkError } from '../kernel/errors.ts';
 import { NameIndexBuilder, numberOf } from '../kernel/name-index.ts';
 import type { TreePath } from '../kernel/tree-path.ts';
-import type { ExtractBatch, ExtractedMember } from '../ports/extract.ts';
+import type { ExtractBatch, ExtractedMember, FileSum, WantedMembers } from '../ports/extract.ts';
 import type { Report } from '../ports/report.ts';
 import { printable } from '../cluster/tree-path.ts';
+import type { Attendance } from './attendance.ts';
 import { heldFiles, type HeldFiles } from './held-files.ts';
-import type { ListedFiles } from './listed-files.ts';
 import type { ManifestCheck } from './manifest-check.ts';
 import type { PlannedTar, RestorePlan } from './plan.ts';
 
 /** What the backup's records say of its files. */
 interface KnownFiles {
   readonly check: ManifestCheck | undefined;
-  readonly listed: ListedFiles | undefined;
+  readonly attendance: Attendance | undefined;
 }
 
 type UnpackedTar = Pick<PlannedTar, 'key' | 'last'>;
@@ -27,20 +27,25 @@ export class Arrivals {
   bytes = 0;
   readonly #plan: RestorePlan;
   readonly #check: ManifestCheck | undefined;
-  readonly #listed: ListedFiles | undefined;
+  readonly #attendance: Attendance | undefined;
   readonly #report: Report;
   /** Paths of files that were made; kept only where nothing lists the files. */
   readonly #placed: NameIndexBuilder | undefined;
-  /** Files that were there when a tar had them, by path; the name is the tar's. */
-  readonly #doubtful = new Map<TreePath, string | undefined>();
+  /** Files that were there when a tar had them. */
+  readonly #doubtful = new Set<TreePath>();
 
-  constructor(plan: RestorePlan, { check, listed }: KnownFiles, report: Report) {
+  constructor(plan: RestorePlan, { check, attendance }: KnownFiles, report: Report) {
     this.#plan = plan;
     this.#check = check;
-    this.#listed = listed;
+    this.#attendance = attendance;
     this.#report = report;
-    const isKnown = listed !== undefined || check !== undefined;
+    const isKnown = attendance !== undefined || check !== undefined;
     this.#placed = isKnown ? undefined : new NameIndexBuilder();
+  }
+
+  /** Goes on to a backup of the chain, and says what is wanted of its tars. */
+  beginLink(depth: number): WantedMembers | undefined {
+    return this.#attendance?.begin(depth);
   }
 
   /** Throws `object-corrupt` for a file that is not what the manifest says. */
@@ -54,55 +59,57 @@ export class Arrivals {
   }
 
   /**
-   * When all tars are unpacked. Throws `restore-failed` if a file is not from the backup but was
-   * there before its turn, `backup-incomplete` if a file of the records was in no tar.
+   * When the tars of one backup of the chain are unpacked: the number of a file that they should
+   * have had. Throws `restore-failed` if a file is not from the backup but was there before its turn.
    */
-  async complete(): Promise<void> {
-    for (const [path, name] of this.#doubtful) {
-      if (!this.#isMade(path, name)) throw appeared(path);
-    }
-    const missing = (await this.#listed?.missing()) ?? (await this.#check?.missing());
-    if (missing === undefined) return;
-    const { name } = this.#plan.backup;
-    throw new TsbkError('backup-incomplete', `no tar of ${name} holds ${missing}`, {
-      hint: 'The backup lost an object, or a tar was cut off. Choose another backup.',
-    });
+  endLink(): number | undefined {
+    for (const path of this.#doubtful) if (!this.#isMade(path)) throw appeared(path);
+    this.#doubtful.clear();
+    return this.#attendance?.missing();
   }
 
   #member(member: ExtractedMember, tar: UnpackedTar): void {
-    if (member.kind === 'taken') return this.#taken(member, tar);
-    this.#arrived(member);
-    if (member.kind === 'directory' || member.kind === 'link') return;
     const { path } = member;
-    this.#check?.compare(path, member);
+    if (member.kind === 'taken') return this.#taken(path, tar);
+    const isFirst = this.#attendance?.arrived(member) !== false;
+    if ('checksum' in member) return this.#whole(member, tar);
+    if (member.kind === 'pages' || member.kind === 'filled') {
+      return isFirst ? this.#built(member) : this.#isTwice(path, tar);
+    }
+  }
+
+  #whole(member: ExtractedMember & FileSum, tar: UnpackedTar): void {
+    const { path } = member;
     if (member.kind === 'held') {
       this.held.hold(path, { bytes: member.content, mode: member.mode }, tar.last);
     } else if (member.kind === 'placed') {
       this.files += 1;
       this.#placed?.add(path);
     }
+    this.#check?.compare(path, member);
   }
 
-  #taken({ path, name }: ExtractedMember, { key }: UnpackedTar): void {
-    this.#doubtful.set(path, name);
+  /** The whole of the file was in no tar: it is read again when the manifest is written. */
+  #built(member: ExtractedMember & { readonly kind: 'pages' | 'filled' }): void {
+    if (member.kind === 'pages' && member.isNew) this.files += 1;
+    this.#check?.take(member.path);
+  }
+
+  #taken(path: TreePath, tar: UnpackedTar): void {
+    this.#doubtful.add(path);
+    this.#isTwice(path, tar);
+  }
+
+  #isTwice(path: TreePath, { key }: UnpackedTar): void {
     const text = `${key} holds ${printable(path)}, which is in the backup twice; one was taken`;
     this.#report({ kind: 'warning', code: 'duplicate', text });
   }
 
-  /** WAL-G lists directories of local backups, and those without the slash that tars may have. */
-  #arrived({ name, kind }: ExtractedMember): void {
-    if (name === undefined) return;
-    this.#listed?.arrived(name);
-    if (kind === 'directory' && name.endsWith('/')) {
-      this.#listed?.arrived(name.replace(/(?<=.)\/$/, ''));
-    }
-  }
-
   /** Whether a file that was there already had been made by this restore. */
-  #isMade(path: TreePath, name: string | undefined): boolean {
+  #isMade(path: TreePath): boolean {
     if (this.#placed !== undefined) return numberOf(this.#placed.index(), path) !== undefined;
-    const isAwaited = name !== undefined && this.#listed?.awaits(name) === true;
-    return !isAwaited && this.#check?.awaits(path) !== true;
+    const state = this.#attendance?.stateOf(path);
+    return state === undefined ? this.#check?.awaits(path) !== true : state === 'come';
   }
 }
 

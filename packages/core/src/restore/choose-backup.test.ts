@@ -7,7 +7,7 @@ import { parseSentinel } from '../repository/sentinel.ts';
 import type { BackupSummary } from '../repository/catalog.ts';
 import type { JsonObject } from '../format/json.ts';
 import { formatInstant } from '../kernel/instant.ts';
-import { candidateBackups, requireFull } from './choose-backup.ts';
+import { candidateBackups } from './choose-backup.ts';
 
 const minute = (n: number): Instant => instantFromMs(Date.UTC(2026, 10, 22, 10, n));
 
@@ -71,31 +71,5 @@ describe('candidateBackups', () => {
       () => candidateBackups([], { kind: 'latest' }),
       (error) => isTsbkError(error, 'backup-missing'),
     );
-  });
-});
-
-describe('requireFull', () => {
-  it('refuses a delta and names the full backup under it', () => {
-    const delta = backup('base_000000010000000000000011_D_00000001000000000000000F', 0, 1, {
-      DeltaFrom: 'base_00000001000000000000000F',
-      DeltaFullName: 'base_00000001000000000000000C',
-      DeltaLSN: 5,
-      DeltaCount: 2,
-    });
-    assert.throws(
-      () => requireFull(delta),
-      (error) =>
-        isTsbkError(error, 'backup-unsupported') &&
-        /base_00000001000000000000000C/.test(error.hint ?? ''),
-    );
-  });
-
-  it('knows a delta by its name when its records are incomplete', () => {
-    const delta = backup('base_000000010000000000000011_D_00000001000000000000000F', 0, 1);
-    assert.throws(() => requireFull(delta), /on top of base_00000001000000000000000F/);
-  });
-
-  it('accepts a full backup', () => {
-    requireFull(backup('base_000000010000000000000011', 0, 1));
   });
 });

@@ -1,4 +1,3 @@
-import { parseBackupName } from '../kernel/backup-name.ts';
 import { TsbkError } from '../kernel/errors.ts';
 import { formatInstant } from '../kernel/instant.ts';
 import { formatLsn } from '../kernel/lsn.ts';
@@ -29,22 +28,6 @@ export function candidateBackups(
   throw new TsbkError('target-unreachable', `no backup ends before ${describeTarget(target)}`, {
     hint: `The oldest backup ${describeEnd(byStart)}; nothing before that can be restored.`,
   });
-}
-
-/** tsbk restores full backups only: a delta is refused, never silently replaced by another one. */
-export function requireFull({ name, sentinel }: BackupSummary): void {
-  const { delta } = sentinel;
-  // The records of a delta may be incomplete; its name tells, too.
-  const parentSegment = parseBackupName(name)?.parentSegment;
-  if (delta === undefined && parentSegment === undefined) return;
-  const full = delta?.fullName ?? `base_${parentSegment}`;
-  throw new TsbkError(
-    'backup-unsupported',
-    `${name} is a delta backup on top of ${full}, which tsbk cannot restore yet`,
-    {
-      hint: `Name the full backup ${full}: recovery then replays the WAL since it was made. Or restore the delta with wal-g.`,
-    },
-  );
 }
 
 function endsBefore(backup: BackupSummary, target: RecoveryTarget): boolean {

@@ -3,7 +3,6 @@ import { isTsbkError, TsbkError } from '../kernel/errors.ts';
 import type { Report } from '../ports/report.ts';
 import type { BackupSummary } from '../repository/catalog.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
-import { requireFull } from './choose-backup.ts';
 import { findMark, type Mark } from './find-mark.ts';
 import { findWay } from './find-way.ts';
 import { wayEndLsn, type WalWay } from '../repository/wal-way/wal-way.ts';
@@ -33,7 +32,7 @@ type ChooseOptions = RunOptions & { readonly report: Report };
  * Takes the first candidate from which the target timeline can be reached. For a name or a
  * transaction id it searches the WAL, from the newest backup to the oldest and each segment once,
  * for the newest backup that ends before it. Throws `target-unreachable` when no candidate is of
- * the timeline, `backup-unsupported` when the one to take is a delta.
+ * the timeline.
  */
 export async function chooseWay(
   repository: Repository,
@@ -50,11 +49,11 @@ export async function chooseWay(
       continue;
     }
     const chosen = await search.next({ backup, way });
-    if (chosen !== undefined) return full(chosen);
+    if (chosen !== undefined) return chosen;
   }
   const [refusal] = refusals;
   const newest = search.newest();
-  if (newest !== undefined) return full(newest);
+  if (newest !== undefined) return newest;
   throw refusal ?? new TypeError('there was no candidate');
 }
 
@@ -118,9 +117,4 @@ async function wayOrRefusal(
 /** Whether the next best would be another thing than what was asked for. */
 function isOnlyChoice({ target, timeline }: ChooseRequest): boolean {
   return timeline === 'latest' && (target.kind === 'latest' || target.kind === 'immediate');
-}
-
-function full(chosen: ChosenWay): ChosenWay {
-  requireFull(chosen.backup);
-  return chosen;
 }

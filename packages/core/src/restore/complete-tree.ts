@@ -7,6 +7,7 @@ import { openVerified } from '../repository/open-verified.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
 import { sourceOf } from '../stream/source.ts';
 import { amendManifest } from './amend-manifest.ts';
+import { completeManifest, type BuiltFiles } from './complete-manifest.ts';
 import type { Extracted } from './extract.ts';
 import { mappedTablespaceMap, requireLabel } from './held-files.ts';
 import type { RestorePlan } from './plan.ts';
@@ -17,6 +18,8 @@ interface TreeInputs {
   readonly plan: RestorePlan;
   readonly placer: Placer;
   readonly extracted: Extracted;
+  /** Of a chain: what was put together from several backups. */
+  readonly built: BuiltFiles;
 }
 
 const TABLESPACE_MAP = 'tablespace_map';
@@ -27,7 +30,7 @@ const TABLESPACE_MAP = 'tablespace_map';
  * and which WAL the archive must have. Only `pg_control` is still missing then.
  */
 export async function completeTree(
-  { repository, plan, placer, extracted }: TreeInputs,
+  { repository, plan, placer, extracted, built }: TreeInputs,
   { signal }: RunOptions,
 ): Promise<void> {
   const { held, rootMode } = extracted;
@@ -48,10 +51,11 @@ export async function completeTree(
   }
   if (plan.manifest !== undefined) {
     const stored = await openVerified(repository, plan.manifest, { signal });
+    const whole = plan.links.length === 1 ? stored : completeManifest(stored, built);
     const manifest =
       map?.isChanged === true
-        ? amendManifest(stored, { path: TABLESPACE_MAP, content: map.bytes })
-        : stored;
+        ? amendManifest(whole, { path: TABLESPACE_MAP, content: map.bytes })
+        : whole;
     await placer.file(treePath('backup_manifest'), fileMode, manifest);
   }
   if (plan.recovery !== undefined) {

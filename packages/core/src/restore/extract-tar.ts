@@ -10,12 +10,15 @@ import type { ExtractOptions, ExtractReceipt, ExtractTask, FileSum } from '../po
 import { openVerified } from '../repository/open-verified.ts';
 import type { Repository } from '../repository/repository.ts';
 import { createPlacer, type Placer } from '../cluster/place.ts';
-import { treePath } from '../cluster/tree-path.ts';
+import { printable, treePath } from '../cluster/tree-path.ts';
 import { collect } from '../stream/collect.ts';
 import { owned } from '../stream/owned.ts';
 import { lent } from '../stream/release.ts';
+import { begunFile, type BegunFile } from './begun-file.ts';
 import { memberBatches, type MemberBatches } from './member-batches.ts';
 import { HELD_BYTES_MAX, isHeld } from './held-files.ts';
+import { fillFile, placeIncrement } from './place-pages.ts';
+import { TURN } from './roll.ts';
 
 /**
  * Files that a restored directory must not have from the backup: they are of the server that ran
@@ -81,11 +84,13 @@ class Extraction {
 
   async member({ header, body }: TarEntry): Promise<void> {
     if (header.kind === 'directory' && isRootName(header.name)) {
+      if (this.#isOld) return;
       this.rootMode = header.mode;
       this.#batches.member({ ...named(header), path: '' as TreePath, kind: 'directory' });
       return;
     }
     const path = treePath(header.name, header.rawName);
+    if (header.kind !== 'file' && this.#isOld && this.#turnOf(path, header) === TURN.none) return;
     switch (header.kind) {
       case 'directory':
         await this.#placer.directory(path, header.mode);
@@ -107,17 +112,22 @@ class Extraction {
   }
 
   async #file(path: TreePath, header: TarHeader, body: ByteSource): Promise<void> {
-    if (!this.#isWanted(header)) return;
-    const member = { ...named(header), path };
+    const turn = this.#turnOf(path, header);
+    if (turn === TURN.none) return;
     const { mode } = header;
+    const begun = this.#begun(path);
+    if (turn === TURN.pages || begun !== undefined) {
+      return await this.#pages(path, { header, body, begun, turn });
+    }
+    const member = { ...named(header), path };
     const sum = fileChecksum(this.#task.checksum);
-    const content = this.#summed(body, sum);
+    const content = this.#counted(body, sum);
     const found = (): FileSum => ({ bytes: header.bytes, checksum: sum.hex() });
-    if (isHeld(path)) {
+    if (isHeld(path) && !this.#isOld) {
       const limits = { maxBytes: HELD_BYTES_MAX, what: path };
       const whole = await collect(owned(content), limits);
       this.#batches.member({ ...member, ...found(), kind: 'held', content: whole, mode });
-    } else if (LEFT_OUT.has(path)) {
+    } else if (LEFT_OUT.has(path) || isHeld(path)) {
       for await (const _ of content);
       this.#batches.member({ ...member, ...found(), kind: 'left-out' });
     } else if (await this.#placer.file(path, mode, content)) {
@@ -127,11 +137,42 @@ class Extraction {
     }
   }
 
-  /** By the exact name in the tar, as WAL-G does; a name that no JSON record can hold is wanted. */
-  #isWanted({ name, rawName }: TarHeader): boolean {
+  /** A file that several backups of a chain have pages of. */
+  async #pages(path: TreePath, { header, body, begun, turn }: PagesTurn): Promise<void> {
+    const member = { ...named(header), path };
+    const content = this.#counted(body, fileChecksum('NONE'));
+    const { mode, bytes } = header;
+    const what = `${this.#task.tar.key}, ${printable(path)}`;
+    const pages = { path, mode, bytes, body: content, what };
+    if (turn === TURN.whole && begun !== undefined) {
+      await fillFile(this.#placer, pages, begun);
+      return this.#batches.member({ ...member, kind: 'filled' });
+    }
+    const placed = await placeIncrement(this.#placer, pages, begun);
+    this.#batches.member(
+      placed === undefined ? { ...member, kind: 'taken' } : { ...member, kind: 'pages', ...placed },
+    );
+  }
+
+  /** Whether this is a backup below the one to restore, which gives nothing but what is asked for. */
+  get #isOld(): boolean {
+    return this.#task.wanted?.isNewest === false;
+  }
+
+  /** What is wanted of a member. No JSON record can hold a name that is not UTF-8. */
+  #turnOf(path: TreePath, { name, rawName }: TarHeader): number {
     const { wanted } = this.#task;
-    if (wanted === undefined || rawName !== undefined || ALWAYS.has(name)) return true;
-    return numberOf(wanted, name) !== undefined;
+    if (wanted === undefined) return TURN.whole;
+    if (rawName !== undefined || ALWAYS.has(name)) return this.#isOld ? TURN.none : TURN.whole;
+    const number = numberOf(wanted.names, path);
+    return number === undefined ? TURN.none : (wanted.turns[number] ?? TURN.none);
+  }
+
+  #begun(path: TreePath): BegunFile | undefined {
+    const { wanted } = this.#task;
+    const number = wanted === undefined ? undefined : numberOf(wanted.names, path);
+    if (wanted === undefined || number === undefined) return undefined;
+    return begunFile(wanted.begun, number);
   }
 
   /** Tablespaces get their links from the plan; WAL-G records no target of any other link. */
@@ -151,13 +192,20 @@ class Extraction {
     }
   }
 
-  async *#summed(body: ByteSource, sum: FileChecksum): ByteSource {
+  async *#counted(body: ByteSource, sum: FileChecksum): ByteSource {
     for await (const chunk of body) {
       sum.add(chunk);
       this.#batches.read(chunk.length);
       yield chunk;
     }
   }
+}
+
+interface PagesTurn {
+  readonly header: TarHeader;
+  readonly body: ByteSource;
+  readonly begun: BegunFile | undefined;
+  readonly turn: number;
 }
 
 function named({ name, rawName }: TarHeader): { readonly name: string | undefined } {

@@ -1,14 +1,17 @@
-import type { TreePlace } from '../ports/extract.ts';
+import type { ChecksumAlgorithm } from '../kernel/checksum-algorithm.ts';
+import { TsbkError } from '../kernel/errors.ts';
+import type { TreePlace, WantedMembers } from '../ports/extract.ts';
 import type { Lanes } from '../ports/lanes.ts';
 import type { Report } from '../ports/report.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { Placer } from '../cluster/place.ts';
 import { mapParallel } from '../stream/parallel.ts';
 import { Arrivals } from './arrivals.ts';
+import { Attendance } from './attendance.ts';
 import type { HeldFiles } from './held-files.ts';
-import { readListedFiles } from './listed-files.ts';
-import { readManifestCheck } from './manifest-check.ts';
-import type { PlannedTar, RestorePlan } from './plan.ts';
+import { readManifestCheck, type ManifestCheck } from './manifest-check.ts';
+import type { PlannedLink, PlannedTar, RestorePlan } from './plan.ts';
+import { nameOf } from './roll.ts';
 
 /** What came out of the tars beside the files that are in place. */
 export interface Extracted {
@@ -17,6 +20,10 @@ export interface Extracted {
   readonly rootMode: number;
   readonly files: number;
   readonly bytes: number;
+  /** Knows which files were put together from pages; `undefined` where nothing lists the files. */
+  readonly attendance: Attendance | undefined;
+  /** What the files were summed by. */
+  readonly algorithm: ChecksumAlgorithm;
 }
 
 export interface ExtractInputs {
@@ -34,20 +41,81 @@ interface ExtractOptions {
 }
 
 /**
- * Unpacks the tars of a plan, one a lane and those with `pg_control` and labels after the others,
- * and checks everything there is a record of: each object against its hashes, each file against
- * the manifest, and that no file is missing. Throws what `extractTar` and `Arrivals` throw.
+ * Unpacks the tars of a plan, backup by backup from the newest to the full one, so that each page is
+ * written once; of one backup a tar a lane, and those with `pg_control` and labels after the others.
+ * Checks everything there is a record of: each object against its hashes, each whole file against
+ * the manifest, and that no file is missing. Throws what `extractTar` and `Arrivals` throw, and
+ * `backup-incomplete` if a file of the records was in no tar.
  */
 export async function extractTars(
-  { repository, lanes, plan, place, placer }: ExtractInputs,
+  inputs: ExtractInputs,
   { signal, report }: ExtractOptions,
 ): Promise<Extracted> {
-  const check =
-    plan.manifest === undefined
-      ? undefined
-      : await readManifestCheck(repository, plan.manifest, { signal });
-  const listed = await readListedFiles(repository, plan, { signal });
-  const arrivals = new Arrivals(plan, { check, listed }, report);
+  const { repository, plan } = inputs;
+  const check = await manifestCheck(repository, plan, signal);
+  const attendance = plan.roll === undefined ? undefined : new Attendance(plan.roll);
+  const arrivals = new Arrivals(plan, { check, attendance }, report);
+  const algorithm = check?.algorithm ?? 'NONE';
+  const rootMode = await unpackLinks(inputs, { arrivals, attendance, algorithm, report }, signal);
+  const left = await check?.missing();
+  if (left !== undefined) throw noTarHolds(plan.backup.name, left);
+  const { held, files, bytes } = arrivals;
+  const directoryMode = (rootMode ?? 0) % 0o1000 === 0o750 ? 0o750 : 0o700;
+  return { held, files, bytes, attendance, algorithm, rootMode: directoryMode };
+}
+
+interface Unpacking {
+  readonly arrivals: Arrivals;
+  readonly attendance: Attendance | undefined;
+  readonly algorithm: ChecksumAlgorithm;
+  readonly report: Report;
+}
+
+/** Gives the mode of the data directory, if a tar says it. */
+async function unpackLinks(
+  inputs: ExtractInputs,
+  { arrivals, attendance, algorithm, report }: Unpacking,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const { repository, plan } = inputs;
+  let rootMode: number | undefined;
+  for (const [depth, link] of plan.links.entries()) {
+    const wanted = arrivals.beginLink(depth);
+    if (depth > 0) {
+      if (attendance?.isWaiting() !== true) continue;
+      report({ kind: 'phase', phase: 'extract', text: `going on with ${link.backup}` });
+    }
+    const mode = await unpackLink(inputs, { link, wanted, arrivals, algorithm }, signal);
+    rootMode ??= mode;
+    const missing = arrivals.endLink();
+    if (missing !== undefined) throw await lacks(repository, { plan, link, missing }, signal);
+  }
+  return rootMode;
+}
+
+async function manifestCheck(
+  repository: Repository,
+  { manifest, links }: RestorePlan,
+  signal: AbortSignal,
+): Promise<ManifestCheck | undefined> {
+  if (manifest === undefined) return undefined;
+  const isDelta = links.length > 1;
+  return await readManifestCheck(repository, { manifest, isDelta }, { signal });
+}
+
+interface LinkWork {
+  readonly link: PlannedLink;
+  readonly wanted: WantedMembers | undefined;
+  readonly arrivals: Arrivals;
+  readonly algorithm: ChecksumAlgorithm;
+}
+
+async function unpackLink(
+  { lanes, plan, place, placer }: ExtractInputs,
+  { link, wanted, arrivals, algorithm }: LinkWork,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const isChain = plan.links.length > 1;
   let rootMode: number | undefined;
   const unpack = async (tar: PlannedTar, both: AbortSignal): Promise<void> => {
     const { key, extension, record } = tar;
@@ -55,9 +123,9 @@ export async function extractTars(
       {
         tar: { key, extension, record },
         place,
-        // A tar that tsbk made holds nothing else: its hash proves it.
-        wanted: record === undefined ? listed?.names : undefined,
-        checksum: check?.algorithm ?? 'NONE',
+        // A tar of a full backup that tsbk made holds nothing else: its hash proves it.
+        wanted: isChain || record === undefined ? wanted : undefined,
+        checksum: algorithm,
       },
       { signal: both, onBatch: (batch) => arrivals.batch(batch, tar) },
     );
@@ -66,12 +134,27 @@ export async function extractTars(
   };
   for (const last of [false, true]) {
     // The largest first: what comes last is what the lanes end at different times with.
-    const tars = plan.tars
+    const tars = link.tars
       .filter((tar) => tar.last === last)
       .toSorted((a, b) => b.storedBytes - a.storedBytes);
     await mapParallel(tars, { width: lanes.width, signal }, unpack);
   }
-  await arrivals.complete();
-  const { held, files, bytes } = arrivals;
-  return { held, files, bytes, rootMode: (rootMode ?? 0) % 0o1000 === 0o750 ? 0o750 : 0o700 };
+  return rootMode;
+}
+
+async function lacks(
+  repository: Repository,
+  found: { readonly plan: RestorePlan; readonly link: PlannedLink; readonly missing: number },
+  signal: AbortSignal,
+): Promise<TsbkError> {
+  const { plan, link, missing: number } = found;
+  if (plan.roll === undefined) return noTarHolds(link.backup, 'what its records list');
+  const list = { backup: plan.backup.name, names: plan.roll.names, number };
+  return noTarHolds(link.backup, await nameOf(repository, list, { signal }));
+}
+
+function noTarHolds(backup: string, name: string): TsbkError {
+  return new TsbkError('backup-incomplete', `no tar of ${backup} holds ${name}`, {
+    hint: 'The backup lost an object, or a tar was cut off. Choose another backup.',
+  });
 }

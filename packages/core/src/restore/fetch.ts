@@ -10,6 +10,7 @@ import { syncDirectory } from '../cluster/late-sync.ts';
 import { createPlacer } from '../cluster/place.ts';
 import { writeDurably } from '../cluster/write-durably.ts';
 import { writeFailed } from '../cluster/write-failed.ts';
+import { builtFiles } from './built-files.ts';
 import { completeTree } from './complete-tree.ts';
 import { extractTars, type Extracted } from './extract.ts';
 import { requireControl } from './held-files.ts';
@@ -79,7 +80,8 @@ async function fill(
     const inputs = { repository, lanes, plan, place, placer };
     const extracted = await extractTars(inputs, { signal, report });
     report({ kind: 'phase', phase: 'complete', text: 'completing the directory' });
-    await completeTree({ repository, plan, placer, extracted }, { signal });
+    const built = builtFiles({ lanes, place, extracted }, { signal });
+    await completeTree({ repository, plan, placer, extracted, built }, { signal });
     return extracted;
   } finally {
     await placer.abandon();

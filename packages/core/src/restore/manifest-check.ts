@@ -1,6 +1,7 @@
 import type { ChecksumAlgorithm } from '../kernel/checksum-algorithm.ts';
 import { TsbkError } from '../kernel/errors.ts';
 import type { TreePath } from '../kernel/tree-path.ts';
+import { incrementalTarget } from '../format/increment/pg-incremental.ts';
 import { readManifest, type ManifestFile } from '../format/manifest.ts';
 import type { FileSum, PromisedObject } from '../ports/extract.ts';
 import { openVerified } from '../repository/open-verified.ts';
@@ -17,16 +18,24 @@ export interface ManifestCheck {
    * not list, or that has been here before, passes.
    */
   compare(path: TreePath, found: FileSum): void;
+  /** The file has come, in pieces: it is compared when its manifest is written. */
+  take(path: TreePath): void;
   /** Whether the manifest lists the file and it has not come. */
   awaits(path: TreePath): boolean;
   /** A file of the manifest that has not come; `undefined` when all have. Reads it once more. */
   missing(): Promise<string | undefined>;
 }
 
-/** Reads a backup's manifest. Throws `record-invalid` and what `openVerified` throws. */
+/** Stands for the length of a file of which the manifest knows only an increment. */
+const UNKNOWN_BYTES = -1;
+
+/**
+ * Reads a backup's manifest. That of a delta has lines of PostgreSQL's incremental files: what is
+ * restored in their place it cannot say. Throws `record-invalid` and what `openVerified` throws.
+ */
 export async function readManifestCheck(
   repository: Repository,
-  manifest: PromisedObject,
+  { manifest, isDelta }: { readonly manifest: PromisedObject; readonly isDelta: boolean },
   { signal }: RunOptions,
 ): Promise<ManifestCheck> {
   const expected = new ExpectedSums();
@@ -35,7 +44,11 @@ export async function readManifestCheck(
     const source = await openVerified(repository, manifest, { signal });
     await readManifest(source, {
       what: manifest.key,
-      onFile: (file) => onFile(treePath(file.path, file.rawPath), file),
+      onFile: (file) => {
+        const target = isDelta ? incrementalTarget(file.path) : undefined;
+        if (target === undefined) return onFile(treePath(file.path, file.rawPath), file);
+        onFile(treePath(target), { ...file, bytes: UNKNOWN_BYTES });
+      },
     });
   };
   await read((path, file) => {
@@ -51,6 +64,7 @@ export async function readManifestCheck(
       const number = awaited.take(path);
       if (number !== undefined) compare(path, found, { expected, number });
     },
+    take: (path) => void awaited.take(path),
     awaits: (path) => awaited.numberOf(path) !== undefined,
     missing: async () => {
       if (awaited.left === 0) return undefined;
@@ -69,6 +83,7 @@ function compare(
   { expected, number }: { readonly expected: ExpectedSums; readonly number: number },
 ): void {
   const bytes = expected.bytesOf(number);
+  if (bytes === UNKNOWN_BYTES) return;
   if (found.bytes !== bytes) {
     throw differs(path, `has ${found.bytes} bytes, the manifest says ${bytes}`);
   }
@@ -77,7 +92,8 @@ function compare(
   }
 }
 
-function differs(path: TreePath, problem: string): TsbkError {
+/** A file is not what the manifest of its backup says. */
+export function differs(path: TreePath, problem: string): TsbkError {
   return new TsbkError('object-corrupt', `${printable(path)} in the backup ${problem}`, {
     hint: 'The backup is damaged. Choose another one.',
   });

@@ -1,15 +1,19 @@
-import { TsbkError } from '../kernel/errors.ts';
+import type { TsbkError } from '../kernel/errors.ts';
 import type { BackupDetail } from '../repository/catalog.ts';
-import type { FilesSummary } from '../repository/files-metadata.ts';
 import { backupFolder, isLastTar, manifestKey, partitionsFolder } from '../repository/layout.ts';
 import type { PromisedObject } from '../ports/extract.ts';
 import { extensionOf } from '../repository/read-object.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
 import type { PlannedTar } from './plan.ts';
+import { broken } from './read-chain.ts';
 
-/** A backup with all of its records that a plan looks into. */
-export interface RecordedBackup extends BackupDetail {
-  readonly files: FilesSummary | undefined;
+/** A backup of a chain, and what its list of files says of its tars. */
+export interface ListedTars {
+  readonly detail: BackupDetail;
+  /** By basename with extension: whether the tar holds something wanted. Empty if none are listed. */
+  readonly listed: ReadonlyMap<string, boolean>;
+  /** Whether it is the backup to restore: all of its tars are wanted then. */
+  readonly isNewest: boolean;
 }
 
 export interface PlannedTars {
@@ -21,22 +25,25 @@ export interface PlannedTars {
 const TAR = /\.tar(?:\.([^./]*))?$/;
 
 /**
- * The tars of a backup. Where tsbk made it, its side record says which: anything else in the folder
- * is not of it. Otherwise what is listed counts, because WAL-G's numbers have gaps, and what its
- * files metadata names. A tar that the listing lacks is asked for before it counts as missing.
+ * The wanted tars of a backup. Where tsbk made it, its side record says which there are: anything else
+ * in the folder is not of it. Otherwise what is listed counts, because WAL-G's numbers have gaps, and
+ * what its files metadata names. A tar that the listing lacks is asked for before it counts as
+ * missing. Of an older backup of a chain those are passed over that hold nothing wanted.
  */
 export async function planTars(
   repository: Repository,
-  detail: RecordedBackup,
+  link: ListedTars,
   { signal }: RunOptions,
 ): Promise<PlannedTars> {
-  const { name, side } = detail;
+  const { name, side, tars: found } = link.detail;
   const folder = partitionsFolder(name);
-  const known = new Map(detail.tars.map(({ key, bytes }) => [key, bytes]));
+  const known = new Map(found.map(({ key, bytes }) => [key, bytes]));
   const missing: string[] = [];
-  for (const key of promisedKeys(detail).filter((promised) => !known.has(promised))) {
+  for (const key of promisedKeys(link).filter((promised) => !known.has(promised))) {
+    const basename = key.slice(folder.length);
+    if (!isWanted(link, basename)) continue;
     const info = await repository.store.stat(key, { signal });
-    if (info === undefined) missing.push(key.slice(folder.length));
+    if (info === undefined) missing.push(basename);
     else known.set(key, info.bytes);
   }
   const tars = [...known].flatMap(([key, storedBytes]) => {
@@ -44,6 +51,7 @@ export async function planTars(
     const record = side?.objects.get(key.slice(backupFolder(name).length));
     if (match === null || (side !== undefined && record === undefined)) return [];
     const basename = key.slice(folder.length);
+    if (!isWanted(link, basename)) return [];
     return {
       key,
       name: basename,
@@ -57,6 +65,12 @@ export async function planTars(
   return { tars, missing };
 }
 
+/** Control file and labels come from the newest backup alone. One that is not listed may hold anything. */
+function isWanted({ listed, isNewest }: ListedTars, basename: string): boolean {
+  if (isNewest) return true;
+  return !isLastTar(basename) && listed.get(basename) !== false;
+}
+
 /** The manifest that tsbk stored beside the tars. */
 export function planManifest({ name, others, side }: BackupDetail): PromisedObject | undefined {
   const base = manifestKey(name);
@@ -68,36 +82,29 @@ export function planManifest({ name, others, side }: BackupDetail): PromisedObje
 
 /** What is wrong with the objects of a backup, so that a restore would fail half-way. */
 export function objectProblems(
-  detail: RecordedBackup,
+  newest: BackupDetail,
+  { detail, isNewest }: ListedTars,
   { tars, missing }: PlannedTars,
 ): TsbkError[] {
-  const { name, files, side } = detail;
+  const { name, side } = detail;
+  const of = isNewest ? 'it' : name;
   const problems: TsbkError[] = [];
-  if (!tars.some(({ last }) => !last)) problems.push(incomplete(name, 'it has no tars'));
-  if (missing.length > 0) problems.push(incomplete(name, `it lacks ${missing.join(', ')}`));
-  if (side !== undefined && planManifest(detail) === undefined) {
-    problems.push(incomplete(name, 'it lacks its backup_manifest'));
-  }
-  if (files?.elsewhere !== undefined) {
-    const problem = `its files metadata says that ${files.elsewhere} is only in another backup`;
-    problems.push(incomplete(name, problem));
+  if (isNewest && !tars.some(({ last }) => !last)) problems.push(broken(newest, 'it has no tars'));
+  if (missing.length > 0) problems.push(broken(newest, `${of} lacks ${missing.join(', ')}`));
+  if (isNewest && side !== undefined && planManifest(detail) === undefined) {
+    problems.push(broken(newest, 'it lacks its backup_manifest'));
   }
   return problems;
 }
 
 /** Keys of the tars that the backup's records name; all of them only where tsbk made it. */
-function promisedKeys({ name, side, files }: RecordedBackup): string[] {
+function promisedKeys({ detail, listed }: ListedTars): string[] {
+  const { name, side } = detail;
   const folder = partitionsFolder(name);
   if (side !== undefined) {
     const keys = [...side.objects.keys()].map((key) => `${backupFolder(name)}${key}`);
     return keys.filter((key) => key.startsWith(folder));
   }
   // For servers before 9.6 WAL-G lists the label's tar without a name.
-  return (files?.tars ?? []).filter((tar) => tar !== '').map((tar) => folder + tar);
-}
-
-function incomplete(name: string, problem: string): TsbkError {
-  return new TsbkError('backup-incomplete', `${name} cannot be restored: ${problem}`, {
-    hint: 'Choose another backup (tsbk backup-list).',
-  });
+  return [...listed.keys()].filter((tar) => tar !== '').map((tar) => folder + tar);
 }

@@ -1,19 +1,24 @@
 import { realpath } from 'node:fs/promises';
 import { isTsbkError, TsbkError } from '../kernel/errors.ts';
 import type { Report } from '../ports/report.ts';
-import { readBackup, startTimeOf, type BackupDetail } from '../repository/catalog.ts';
-import { summarizeFiles } from '../repository/files-metadata.ts';
+import {
+  readBackup,
+  startTimeOf,
+  type BackupDetail,
+  type BackupSummary,
+} from '../repository/catalog.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
 import { finishTimeOf } from '../repository/backup-facts.ts';
 import { checkPlaces, type CheckedPlaces, type Place } from './check-destination.ts';
 import { chooseWay, type ChosenWay } from './choose-way.ts';
 import type { WalWay } from '../repository/wal-way/wal-way.ts';
 import { measureManifest, type MeasuredFiles } from './measure-manifest.ts';
-import { objectProblems, planManifest, planTars, type RecordedBackup } from './plan-objects.ts';
+import { planChain, type PlannedChain } from './plan-chain.ts';
+import { planManifest } from './plan-objects.ts';
 import { planTablespaces, type PlannedTablespace } from './plan-tablespaces.ts';
 import { planWal } from './plan-wal.ts';
 import { planWarnings } from './plan-warnings.ts';
-import type { PlannedBackup, PlannedTar, RestorePlan, RestoreRequest } from './plan.ts';
+import type { PlannedBackup, RestorePlan, RestoreRequest } from './plan.ts';
 import { judgeReach, type Reach } from './reachable.ts';
 import { readCandidates } from './read-candidates.ts';
 import { recoverySettings } from './recovery-settings.ts';
@@ -62,10 +67,11 @@ async function planOnce(
   if (chosen.backup.name !== candidates[0].name) {
     await requireKey(repository, chosen.backup, { signal });
   }
-  const detail = await readRecords(repository, chosen.backup.name, { signal });
+  const detail = await readBackup(repository, chosen.backup.name, { signal });
   report({ kind: 'phase', phase: 'plan', text: `looking at the WAL after ${detail.name}` });
   const reach = await reachOf(repository, request, { chosen, ...options });
-  const objects = await planObjects(repository, detail, { signal });
+  const chain = await planChain(repository, detail, { signal });
+  const objects = await planObjects(repository, chain, { signal });
   const spec = detail.sentinel.tablespaces;
   const wanted = planTablespaces(spec, request.tablespaceMapping, request.destination);
   const places = await placesOf(repository, { request, wanted, objects });
@@ -79,26 +85,14 @@ async function planOnce(
     tablespaces,
     wal: planWal(chosen.way, reach),
     recovery: request.writeRecoverySettings ? recoverySettings(request) : undefined,
-    warnings: [
-      ...passedOver,
-      ...planWarnings({ detail, way: chosen.way, tablespaces, ...request }),
-    ],
+    warnings: [...passedOver, ...planWarnings({ chain, way: chosen.way, tablespaces, ...request })],
     problems: [
       ...(reach.problem === undefined ? [] : [reach.problem]),
       ...versionProblems(detail),
-      ...objectProblems(detail, objects),
+      ...(await chainProblems(repository, chain, candidates, { signal })),
       ...places.problems,
     ],
   };
-}
-
-async function readRecords(
-  repository: Repository,
-  name: string,
-  { signal }: RunOptions,
-): Promise<RecordedBackup> {
-  const detail = await readBackup(repository, name, { signal });
-  return { ...detail, files: await summarizeFiles(repository, name, { signal }) };
 }
 
 async function reachOf(
@@ -115,39 +109,60 @@ async function reachOf(
 
 type PlannedObjects = Pick<
   RestorePlan,
-  'tars' | 'manifest' | 'files' | 'fetchBytes' | 'writeBytes'
-> & { readonly measured: MeasuredFiles | undefined; readonly missing: readonly string[] };
+  'links' | 'roll' | 'manifest' | 'fetchBytes' | 'writeBytes'
+> & { readonly measured: MeasuredFiles | undefined };
 
 async function planObjects(
   repository: Repository,
-  detail: RecordedBackup,
+  { details, links, roll }: PlannedChain,
   { signal }: RunOptions,
 ): Promise<PlannedObjects> {
-  const { tars, missing } = await planTars(repository, detail, { signal });
-  const manifest = planManifest(detail);
+  const [newest, ...parents] = details;
+  const { sentinel, metadata } = newest;
+  const manifest = planManifest(newest);
+  const tars = links.flatMap((link) => link.tars);
+  const sizes = {
+    links,
+    roll,
+    manifest,
+    fetchBytes: tars.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
+  };
+  if (parents.length > 0) {
+    // Increments do not tell in any record how long their files are.
+    return { ...sizes, measured: undefined, writeBytes: sentinel.dataCatalogBytes };
+  }
   const measured =
     manifest === undefined ? undefined : await measureManifest(repository, manifest, { signal });
-  const { sentinel, metadata, files } = detail;
-  return {
-    tars: [...tars].sort(byTurn),
-    missing,
-    manifest,
-    measured,
-    files: files?.count === 0 ? undefined : files,
-    fetchBytes: tars.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
-    writeBytes: measured?.totalBytes ?? sentinel.plainBytes ?? metadata?.plainBytes,
-  };
+  const writeBytes = measured?.totalBytes ?? sentinel.plainBytes ?? metadata?.plainBytes;
+  return { ...sizes, measured, writeBytes };
 }
 
 /** Without what served the planning. */
-function plain({ tars, manifest, files, fetchBytes, writeBytes }: PlannedObjects) {
-  return { tars, manifest, files, fetchBytes, writeBytes };
+function plain({ links, roll, manifest, fetchBytes, writeBytes }: PlannedObjects) {
+  return { links, roll, manifest, fetchBytes, writeBytes };
 }
 
-/** Those with `pg_control` and labels last; the largest first, so that none is left alone. */
-function byTurn(a: PlannedTar, b: PlannedTar): number {
-  if (a.last !== b.last) return a.last ? 1 : -1;
-  return b.storedBytes - a.storedBytes;
+/** Other backups that are tried when the best one is broken. */
+const OTHERS_MAX = 8;
+
+/** What is wrong with the chain; if it was chosen for `LATEST`, with the backup that would do. */
+async function chainProblems(
+  repository: Repository,
+  { problems, details }: PlannedChain,
+  candidates: readonly BackupSummary[],
+  { signal }: RunOptions,
+): Promise<readonly TsbkError[]> {
+  const [first, ...rest] = problems;
+  const at = candidates.findIndex(({ name }) => name === details[0].name);
+  if (first === undefined || candidates.length === 1) return problems;
+  for (const { name } of candidates.slice(at + 1, at + 1 + OTHERS_MAX)) {
+    const other = await readBackup(repository, name, { signal });
+    if ((await planChain(repository, other, { signal })).problems.length > 0) continue;
+    const { code, message } = first;
+    const hint = `The newest backup before it that is whole is ${name}: name it.`;
+    return [new TsbkError(code, message, { hint }), ...rest];
+  }
+  return problems;
 }
 
 async function placesOf(

@@ -1,11 +1,11 @@
 import { stopLsnOf } from '../repository/backup-facts.ts';
 import { hasOwnWal, missingName, type WalWay } from '../repository/wal-way/wal-way.ts';
-import type { RecordedBackup } from './plan-objects.ts';
+import type { PlannedChain } from './plan-chain.ts';
 import type { PlanWarning } from './plan.ts';
 import type { PlannedTablespace } from './plan-tablespaces.ts';
 
 interface WarningInputs {
-  readonly detail: RecordedBackup;
+  readonly chain: PlannedChain;
   readonly way: WalWay;
   readonly tablespaces: readonly PlannedTablespace[];
   readonly destination: string;
@@ -14,22 +14,25 @@ interface WarningInputs {
 
 /** What does not forbid the restore and should be known before it. */
 export function planWarnings(inputs: WarningInputs): PlanWarning[] {
-  return [...recordWarnings(inputs.detail), ...walWarnings(inputs), ...placeWarnings(inputs)];
+  return [...recordWarnings(inputs.chain), ...walWarnings(inputs), ...placeWarnings(inputs)];
 }
 
-function recordWarnings(detail: RecordedBackup): PlanWarning[] {
-  const { name, side, files, sentinel } = detail;
+function recordWarnings({ details, roll }: PlannedChain): PlanWarning[] {
+  const [detail] = details;
+  const { name, sentinel } = detail;
   const warnings: PlanWarning[] = [];
-  if (side === undefined) {
+  const foreign = details.filter(({ side }) => side === undefined).map((link) => link.name);
+  if (foreign.length > 0) {
+    const was = foreign.length === 1 ? 'was' : 'were';
     warnings.push({
       code: 'no-side-record',
-      text: `${name} was not made by tsbk: there are no hashes to check its objects against, only what their compression carries`,
+      text: `${foreign.join(', ')} ${was} not made by tsbk: there are no hashes to check such objects against, only what their compression carries`,
     });
   }
-  if (files === undefined && !sentinel.filesMetadataDisabled) {
+  if (roll === undefined && details.length === 1 && !sentinel.filesMetadataDisabled) {
     warnings.push({
       code: 'no-files-metadata',
-      text: `${name} has no files_metadata.json: everything in its tars is restored, and a file that is missing cannot be noticed`,
+      text: `${name} does not list its files: everything in its tars is restored, and a file that is missing cannot be noticed`,
     });
   }
   if (stopLsnOf(detail) === undefined) {

@@ -4,10 +4,10 @@ import type { SystemId } from '../kernel/system-id.ts';
 import type { TimelineId } from '../kernel/wal-file.ts';
 import type { TsbkError } from '../kernel/errors.ts';
 import type { PromisedObject } from '../ports/extract.ts';
-import type { FilesSummary } from '../repository/files-metadata.ts';
 import type { PlannedTablespace } from './plan-tablespaces.ts';
 import type { Reach } from './reachable.ts';
 import type { RecoverySettings } from './recovery-settings.ts';
+import type { Roll } from './roll.ts';
 import type { RecoveryTarget, TargetAction, TimelineChoice } from './target.ts';
 import type { TablespaceMapping } from './plan-tablespaces.ts';
 
@@ -38,6 +38,14 @@ export interface PlannedTar extends PromisedObject {
   readonly plainBytes: number | undefined;
   /** Holds `pg_control` or the label: extracted after all others. */
   readonly last: boolean;
+}
+
+/** A backup of the chain that is restored. */
+export interface PlannedLink {
+  /** Its name. */
+  readonly backup: string;
+  /** Those that hold something of what is restored. */
+  readonly tars: readonly PlannedTar[];
 }
 
 /** The backup that a plan restores. */
@@ -83,11 +91,12 @@ export interface RestorePlan {
   readonly destination: string;
   readonly target: RecoveryTarget;
   readonly reach: Reach;
-  readonly tars: readonly PlannedTar[];
+  /** The backup and, for a delta, those it builds on: the newest first, the last one full. */
+  readonly links: readonly PlannedLink[];
   /** PostgreSQL's manifest, if the backup has it. */
   readonly manifest: PromisedObject | undefined;
-  /** What WAL-G's records say of the files; `undefined` if they say nothing of any. */
-  readonly files: FilesSummary | undefined;
+  /** Which backup has what of each file; `undefined` if no record lists any. */
+  readonly roll: Roll | undefined;
   readonly fetchBytes: number;
   /** What the files will take; `undefined` if the records do not say. */
   readonly writeBytes: number | undefined;

@@ -1,0 +1,179 @@
+import { NameIndexBuilder, numberOf, type NameIndex } from '../kernel/name-index.ts';
+import { readFilesMetadata, type FileEntry } from '../repository/files-metadata.ts';
+import type { Repository, RunOptions } from '../repository/repository.ts';
+import { listedPath, nameOf, TURN, type Roll } from './roll.ts';
+
+/** What the lists of files of a chain say. */
+export interface RollCall {
+  /** `undefined` if nothing is listed, which only a full backup can do without. */
+  readonly roll: Roll | undefined;
+  /**
+   * Of each backup, the newest first: the tars that it lists, by basename with extension, and whether
+   * something in it is wanted. Empty where none are listed.
+   */
+  readonly tars: readonly ReadonlyMap<string, boolean>[];
+  /** Why the chain cannot be restored. */
+  readonly problem: { readonly backup: string; readonly text: string } | undefined;
+}
+
+/**
+ * Goes through the lists of a chain, newest first: what the newest lists as an increment or as
+ * skipped is looked for in its parent, and so on down to the full backup, which must have the rest.
+ * Each list is read once, as it streams by. Throws `record-invalid`.
+ */
+export async function callRoll(
+  repository: Repository,
+  backups: readonly string[],
+  { signal }: RunOptions,
+): Promise<RollCall> {
+  const [newest = '', ...parents] = backups;
+  const first = new NewestList();
+  if (!(await readFilesMetadata(repository, newest, { signal, ...first.reader() }))) {
+    const text = 'it does not list its files, without which a delta means nothing';
+    const problem = parents.length === 0 ? undefined : { backup: newest, text };
+    return { roll: undefined, tars: backups.map(() => new Map()), problem };
+  }
+  const { names } = first;
+  const turns = [first.turns];
+  const tars = [first.tars];
+  const failed = (backup: string, text: string): RollCall => ({
+    roll: { names, turns },
+    tars,
+    problem: { backup, text },
+  });
+  let open = first.open;
+  for (const [index, backup] of parents.entries()) {
+    const list = new OlderList(names, open, { isFull: index === parents.length - 1 });
+    const isListed = await readFilesMetadata(repository, backup, { signal, ...list.reader() });
+    const child = backups[index] ?? '';
+    if (!isListed && !list.isFull) return failed(backup, 'it does not list its files');
+    if (!isListed) list.takeAll();
+    const lost = list.lost();
+    if (lost !== undefined) {
+      const name = await nameOf(repository, { backup: newest, names, number: lost }, { signal });
+      return failed(child, `its records say that ${backup} has ${name}, which that does not list`);
+    }
+    turns.push(list.turns);
+    tars.push(list.tars);
+    open = list.open;
+  }
+  const left = open.indexOf(1);
+  if (left === -1) return { roll: { names, turns }, tars, problem: undefined };
+  const name = await nameOf(repository, { backup: newest, names, number: left }, { signal });
+  const text = `it is a full backup, and its records say that ${name} is in another one`;
+  return failed(backups.at(-1) ?? '', text);
+}
+
+/** The list of the newest backup, which gives the names their numbers. */
+class NewestList {
+  readonly tars = new Map<string, boolean>();
+  readonly #builder = new NameIndexBuilder();
+  #turns = new Uint8Array(FIRST_CAPACITY);
+  #open = new Uint8Array(FIRST_CAPACITY);
+
+  get names(): NameIndex {
+    return this.#builder.index();
+  }
+
+  get turns(): Uint8Array {
+    return this.#turns.subarray(0, this.names.count);
+  }
+
+  /** By number: 1 if an older backup has the rest. */
+  get open(): Uint8Array {
+    return this.#open.subarray(0, this.names.count);
+  }
+
+  reader(): { readonly onFile: (file: FileEntry) => void; readonly onTar: (tar: string) => void } {
+    return {
+      onFile: (file) => this.#add(file),
+      // All of it is taken: directories and labels lie where they lie.
+      onTar: (tar) => void this.tars.set(tar, true),
+    };
+  }
+
+  #add({ name, incremented, skipped }: FileEntry): void {
+    const number = this.#builder.add(listedPath(name));
+    if (number >= this.#turns.length) {
+      this.#turns = doubled(this.#turns);
+      this.#open = doubled(this.#open);
+    }
+    this.#turns[number] = turnOf({ incremented, skipped });
+    this.#open[number] = incremented || skipped ? 1 : 0;
+  }
+}
+
+/** The list of an older backup: what it has of the files that newer ones left open. */
+class OlderList {
+  readonly turns: Uint8Array;
+  readonly tars = new Map<string, boolean>();
+  /** By number: 1 if a still older backup has the rest. */
+  readonly open: Uint8Array;
+  readonly isFull: boolean;
+  readonly #names: NameIndex;
+  readonly #awaited: Uint8Array;
+  #listsFiles = false;
+
+  constructor(names: NameIndex, awaited: Uint8Array, { isFull }: { readonly isFull: boolean }) {
+    this.#names = names;
+    this.#awaited = Uint8Array.from(awaited);
+    this.turns = new Uint8Array(awaited.length);
+    this.open = new Uint8Array(awaited.length);
+    this.isFull = isFull;
+  }
+
+  reader(): {
+    readonly onFile: (file: FileEntry) => void;
+    readonly onTar: (tar: string) => void;
+    readonly onTarName: (name: string, tar: string) => void;
+  } {
+    return {
+      onFile: (file) => this.#take(file),
+      onTar: (tar) => void this.tars.set(tar, false),
+      onTarName: (name, tar) => {
+        if (this.tars.get(tar) === false && this.#isIn(name)) this.tars.set(tar, true);
+      },
+    };
+  }
+
+  /** For a full backup that lists nothing: it must have everything. */
+  takeAll(): void {
+    this.turns.set(this.#awaited);
+    this.#awaited.fill(0);
+  }
+
+  /** The first number that a newer backup left open and this one does not list. */
+  lost(): number | undefined {
+    const number = this.#awaited.indexOf(1);
+    return number === -1 ? undefined : number;
+  }
+
+  #take({ name, incremented, skipped }: FileEntry): void {
+    this.#listsFiles = true;
+    const number = numberOf(this.#names, listedPath(name));
+    if (number === undefined || this.#awaited[number] !== 1) return;
+    this.#awaited[number] = 0;
+    this.turns[number] = turnOf({ incremented, skipped });
+    this.open[number] = incremented || skipped ? 1 : 0;
+  }
+
+  /** Whether a name is wanted from this backup; also while that is not known yet. */
+  #isIn(name: string): boolean {
+    if (!this.#listsFiles) return true;
+    const number = numberOf(this.#names, listedPath(name));
+    return number !== undefined && this.turns[number] !== TURN.none;
+  }
+}
+
+const FIRST_CAPACITY = 1024;
+
+function turnOf({ incremented, skipped }: Pick<FileEntry, 'incremented' | 'skipped'>): number {
+  if (skipped) return TURN.none;
+  return incremented ? TURN.pages : TURN.whole;
+}
+
+function doubled(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(2 * bytes.length);
+  larger.set(bytes);
+  return larger;
+}

@@ -1,0 +1,163 @@
+import { TsbkError } from '../kernel/errors.ts';
+import type { TreePath } from '../kernel/tree-path.ts';
+import { ByteReader } from '../format/byte-reader.ts';
+import { readIncrementHead, type IncrementHead } from '../format/increment/walg-increment.ts';
+import { PAGE_BYTES } from '../format/page.ts';
+import type { ByteSource } from '../ports/bytes.ts';
+import type { PageFile } from '../cluster/page-file.ts';
+import type { Placer } from '../cluster/place.ts';
+import { pagesOf, type BegunFile } from './begun-file.ts';
+
+/** A member of a tar that has pages of a file. */
+export interface PagesMember {
+  readonly path: TreePath;
+  readonly mode: number;
+  /** Of the member, not of the file. */
+  readonly bytes: number;
+  readonly body: ByteSource;
+  /** Names the member in messages. */
+  readonly what: string;
+}
+
+/** What became of an increment. */
+export interface PlacedPages {
+  /** The file was not there before. */
+  readonly isNew: boolean;
+  /** Where older pages of the file end from now on, bytes. */
+  readonly limit: number;
+  /** Numbers of the pages below it that were placed now. */
+  readonly blocks: Uint32Array;
+  readonly isComplete: boolean;
+}
+
+/** PostgreSQL's segment files have 1 GiB. A bit a page is kept of them, so there is an end to belief. */
+const FILE_BYTES_MAX = 2 ** 40;
+
+/**
+ * Writes the pages of an increment that no newer backup has: the file's first increment makes it,
+ * with the length it says; a later one only fills what is open. Each increment also ends what older
+ * ones may fill at its own file's length, because the file once was as short as that. `undefined`
+ * if something is at the path of a new file. Throws `tar-invalid` and what the placer throws.
+ */
+export async function placeIncrement(
+  placer: Placer,
+  member: PagesMember,
+  begun: BegunFile | undefined,
+): Promise<PlacedPages | undefined> {
+  const { path, mode, bytes: entryBytes, what } = member;
+  const reader = new ByteReader(member.body);
+  const head = await readIncrementHead(reader, { entryBytes, what });
+  if (fileEnd(head) > FILE_BYTES_MAX) {
+    throw new TsbkError('tar-invalid', `${what}: the increment is of a file of more than 1 TiB`);
+  }
+  const file =
+    begun === undefined ? await placer.pages(path, mode, fileEnd(head)) : placer.reopen(path);
+  if (file === undefined) return undefined;
+  try {
+    await copyPages(reader, { head, begun, file, what });
+    const limit = Math.min(begun?.limit ?? Infinity, head.fileBytes);
+    const pages = pagesOf(limit);
+    const blocks = head.blocks.filter((block) => block < pages && begun?.isTaken(block) !== true);
+    const isComplete = blocks.length === openPages(begun, pages);
+    await file.close({ isComplete });
+    return { isNew: begun === undefined, limit, blocks, isComplete };
+  } catch (error) {
+    file.abandon();
+    throw error;
+  }
+}
+
+/** Writes what of a whole file is still open in one that is begun, which is complete then. */
+export async function fillFile(
+  placer: Placer,
+  { path, body }: PagesMember,
+  begun: BegunFile,
+): Promise<void> {
+  const file = placer.reopen(path);
+  try {
+    let position = 0;
+    for await (const chunk of body) {
+      fillFrom(chunk, position, { file, begun });
+      position += chunk.length;
+    }
+    await file.close({ isComplete: true });
+  } catch (error) {
+    file.abandon();
+    throw error;
+  }
+}
+
+/** A file may have grown while WAL-G read it: then it has pages beyond the length it says. */
+function fileEnd({ fileBytes, blocks }: IncrementHead): number {
+  return blocks.reduce((end, block) => Math.max(end, (block + 1) * PAGE_BYTES), fileBytes);
+}
+
+function openPages(begun: BegunFile | undefined, pages: number): number {
+  if (begun === undefined) return pages;
+  let open = 0;
+  for (let page = 0; page < pages; page += 1) if (!begun.isTaken(page)) open += 1;
+  return open;
+}
+
+interface PagesWay {
+  readonly head: IncrementHead;
+  readonly begun: BegunFile | undefined;
+  readonly file: PageFile;
+  readonly what: string;
+}
+
+/** Neighbours that go to one place are written together. */
+async function copyPages(reader: ByteReader, way: PagesWay): Promise<void> {
+  const { blocks } = way.head;
+  for (let first = 0; first < blocks.length;) {
+    const block = blocks[first] ?? 0;
+    const isTaken = way.begun?.isTaken(block) === true;
+    let next = first + 1;
+    while (
+      blocks[next] === block + next - first &&
+      (way.begun?.isTaken(block + next - first) === true) === isTaken
+    ) {
+      next += 1;
+    }
+    await copyRun(reader, { block, count: next - first, isTaken }, way);
+    first = next;
+  }
+}
+
+async function copyRun(
+  reader: ByteReader,
+  run: { readonly block: number; readonly count: number; readonly isTaken: boolean },
+  { begun, file, what }: PagesWay,
+): Promise<void> {
+  let position = run.block * PAGE_BYTES;
+  const end = position + run.count * PAGE_BYTES;
+  const limit = begun?.limit ?? Infinity;
+  while (position < end) {
+    const chunk = await reader.some(end - position);
+    if (chunk === undefined) {
+      throw new TsbkError('tar-invalid', `${what}: the increment ends within its pages`);
+    }
+    if (!run.isTaken) file.write(chunk.subarray(0, Math.max(limit - position, 0)), position);
+    position += chunk.length;
+  }
+}
+
+function fillFrom(
+  chunk: Uint8Array,
+  start: number,
+  { file, begun }: { readonly file: PageFile; readonly begun: BegunFile },
+): void {
+  const end = Math.min(start + chunk.length, begun.limit);
+  for (let from = start; from < end;) {
+    const isTaken = begun.isTaken(Math.floor(from / PAGE_BYTES));
+    let to = endOfPage(from);
+    while (to < end && begun.isTaken(to / PAGE_BYTES) === isTaken) to += PAGE_BYTES;
+    to = Math.min(to, end);
+    if (!isTaken) file.write(chunk.subarray(from - start, to - start), from);
+    from = to;
+  }
+}
+
+function endOfPage(position: number): number {
+  return (Math.floor(position / PAGE_BYTES) + 1) * PAGE_BYTES;
+}

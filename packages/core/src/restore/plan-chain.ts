@@ -1,0 +1,79 @@
+import type { TsbkError } from '../kernel/errors.ts';
+import type { BackupDetail } from '../repository/catalog.ts';
+import type { Repository, RunOptions } from '../repository/repository.ts';
+import { requireKey } from '../repository/require-key.ts';
+import { callRoll, type RollCall } from './call-roll.ts';
+import { objectProblems, planTars } from './plan-objects.ts';
+import type { PlannedLink, PlannedTar } from './plan.ts';
+import { broken, readChain } from './read-chain.ts';
+import { TURN, type Roll } from './roll.ts';
+
+/** What is restored of a backup and of those it builds on. */
+export interface PlannedChain {
+  /** Their records, the newest first. */
+  readonly details: readonly [BackupDetail, ...BackupDetail[]];
+  readonly links: readonly PlannedLink[];
+  readonly roll: Roll | undefined;
+  /** Why it cannot be restored. */
+  readonly problems: readonly TsbkError[];
+}
+
+/**
+ * Follows a backup down to the full one under it, and decides what of each is needed. Where the
+ * chain is broken, `links` ends there. Throws `record-invalid`, `wrong-key` and `key-missing`.
+ */
+export async function planChain(
+  repository: Repository,
+  newest: BackupDetail,
+  { signal }: RunOptions,
+): Promise<PlannedChain> {
+  const { links: details, problem } = await readChain(repository, newest, { signal });
+  for (const parent of details.slice(1)) await requireKey(repository, parent, { signal });
+  const names = details.map(({ name }) => name);
+  const called = problem === undefined ? await callRoll(repository, names, { signal }) : NOT_CALLED;
+  const problems = [...(problem === undefined ? [] : [problem]), ...rollProblems(newest, called)];
+  const links: PlannedLink[] = [];
+  for (const [depth, detail] of details.entries()) {
+    const link = await planLink(repository, { newest, detail, depth, called }, { signal });
+    links.push({ backup: detail.name, tars: link.tars });
+    problems.push(...link.problems);
+  }
+  const roll = called.roll?.names.count === 0 ? undefined : called.roll;
+  return { details, links, roll, problems };
+}
+
+interface LinkPlace {
+  readonly newest: BackupDetail;
+  readonly detail: BackupDetail;
+  /** 0 for the newest. */
+  readonly depth: number;
+  readonly called: RollCall;
+}
+
+async function planLink(
+  repository: Repository,
+  { newest, detail, depth, called }: LinkPlace,
+  { signal }: RunOptions,
+): Promise<{ readonly tars: readonly PlannedTar[]; readonly problems: readonly TsbkError[] }> {
+  const isNewest = depth === 0;
+  const isEmpty = called.roll?.turns[depth]?.every((turn) => turn === TURN.none) === true;
+  if (isEmpty && !isNewest) return { tars: [], problems: [] };
+  const link = { detail, listed: called.tars[depth] ?? new Map<string, boolean>(), isNewest };
+  const planned = await planTars(repository, link, { signal });
+  const problems = objectProblems(newest, link, planned);
+  return { tars: planned.tars.toSorted(byTurn), problems };
+}
+
+function rollProblems(newest: BackupDetail, { problem }: RollCall): TsbkError[] {
+  if (problem === undefined) return [];
+  const { backup, text } = problem;
+  return [broken(newest, backup === newest.name ? text : `of ${backup}, ${text}`)];
+}
+
+const NOT_CALLED: RollCall = { roll: undefined, tars: [], problem: undefined };
+
+/** Those with `pg_control` and labels last; the largest first, so that none is left alone. */
+function byTurn(a: PlannedTar, b: PlannedTar): number {
+  if (a.last !== b.last) return a.last ? 1 : -1;
+  return b.storedBytes - a.storedBytes;
+}
