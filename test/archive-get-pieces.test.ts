@@ -89,16 +89,19 @@ describe('archive-get and the pieces of an open segment', () => {
     assert.deepEqual(events, []);
   });
 
-  test('says loudly when the archive goes on behind a beginning', async () => {
-    const name = segmentName(14);
-    await receive(name, 50_000);
+  test('takes no beginning for a segment behind which the archive goes on, but all of it', async () => {
+    const [part, whole] = [segmentName(14), segmentName(16)];
+    await receive(part, 50_000);
     await archive(segmentName(15));
-    assert.equal(await get(name), 'fetched');
-    assert.ok(events.some((event) => event.kind === 'warning' && event.code === 'wal-hole'));
+    await assert.rejects(get(part), (error) => isTsbkError(error, 'wal-hole'));
+    assert.equal(existsSync(join(target.path, part)), false);
+    await receive(whole, MIB);
+    await archive(segmentName(17));
+    assert.equal(await get(whole), 'fetched');
   });
 
   test('says loudly when there are two histories of it', async () => {
-    const name = segmentName(16);
+    const name = segmentName(26);
     await receive(name, 50_000, 'one', 1);
     await receive(name, 60_000, 'two', 2);
     assert.equal(await get(name), 'fetched');
@@ -106,7 +109,7 @@ describe('archive-get and the pieces of an open segment', () => {
   });
 
   test('gives a standby only what is whole', async () => {
-    const [part, whole] = [segmentName(18), segmentName(20)];
+    const [part, whole] = [segmentName(28), segmentName(30)];
     await receive(part, 50_000);
     assert.equal(await get(part, { wholeOnly: true }), 'absent');
     assert.equal(existsSync(join(target.path, part)), false);

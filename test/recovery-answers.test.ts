@@ -184,7 +184,7 @@ describe('recovery', { concurrency: 2 }, () => {
             recovery_target_name: 'after all rows',
             recovery_target_action: 'promote',
           };
-          site.archive.hide(site.segment(2));
+          site.archive.endBefore(site.segment(2));
           const unreached = /recovery ended before configured recovery target was reached/;
           await site.stops(directory, unreached, { settings: target });
           site.archive.heal();
@@ -263,9 +263,13 @@ describe('recovery', { concurrency: 2 }, () => {
       await site.completes(directory);
     });
 
-    it('without the mark of a restore takes a missing segment for the end of WAL', async () => {
+    it('stops at a segment that is missing where the archive goes on, and not where it ends', async () => {
+      const directory = site.directory();
       site.archive.hide(site.segment(3));
-      await site.completes(site.directory(), [1, 2]);
+      await site.stops(directory, STOPPED);
+      site.archive.heal();
+      site.archive.endBefore(site.segment(3));
+      await site.completes(directory, [1, 2]);
       site.archive.heal();
     });
 

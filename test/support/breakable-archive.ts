@@ -1,5 +1,13 @@
-import { chmodSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
 import { openModelStore } from './model-store.ts';
 import type { StoredObject } from './s3-model/state.ts';
 import { openTestStore, type StoreKind } from './store.ts';
@@ -13,6 +21,8 @@ export interface BreakableArchive extends AsyncDisposable {
   damage(name: string): void;
   /** The file is not there. */
   hide(name: string): void;
+  /** The archive ends before the file: neither it nor anything behind it is there. */
+  endBefore(name: string): void;
   /** Everything is as before. */
   heal(): void;
 }
@@ -33,6 +43,7 @@ async function onModel(): Promise<BreakableArchive> {
     taken.set(key, object);
     return { key, object };
   };
+  const hide = (name: string): void => void bucket.objects.delete(take(name).key);
   return {
     env: store.env,
     breakAt: (name) => {
@@ -43,8 +54,10 @@ async function onModel(): Promise<BreakableArchive> {
       const { key, object } = take(name);
       bucket.objects.set(key, { ...object, body: flipped(object.body) });
     },
-    hide: (name) => {
-      bucket.objects.delete(take(name).key);
+    hide,
+    endBefore: (name) => {
+      const names = [...bucket.objects.keys()].map((key) => basename(key, '.lz4'));
+      for (const each of namesFrom(names, name)) hide(each);
     },
     heal: () => {
       store.recover();
@@ -60,6 +73,12 @@ async function inDirectory(): Promise<BreakableArchive> {
   const undo: (() => void)[] = [];
   const folder = join(store.env['WALG_FILE_PREFIX'] ?? '', 'wal_005');
   const pathOf = (name: string): string => join(folder, `${name}.lz4`);
+  const hide = (name: string): void => {
+    const path = pathOf(name);
+    const aside = join(folder, '..', name);
+    renameSync(path, aside);
+    undo.push(() => renameSync(aside, path));
+  };
   return {
     env: store.env,
     breakAt: (name) => {
@@ -75,17 +94,21 @@ async function inDirectory(): Promise<BreakableArchive> {
       writeFileSync(path, flipped(whole));
       undo.push(() => writeFileSync(path, whole));
     },
-    hide: (name) => {
-      const path = pathOf(name);
-      const aside = join(folder, '..', name);
-      renameSync(path, aside);
-      undo.push(() => renameSync(aside, path));
+    hide,
+    endBefore: (name) => {
+      const names = readdirSync(folder).map((file) => basename(file, '.lz4'));
+      for (const each of namesFrom(names, name)) hide(each);
     },
     heal: () => {
       for (const step of undo.splice(0).reverse()) step();
     },
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };
+}
+
+/** Of these, the segments from one on. */
+function namesFrom(names: readonly string[], from: string): string[] {
+  return names.filter((name) => /^[0-9A-F]{24}$/.test(name) && name >= from);
 }
 
 function flipped(bytes: Buffer): Buffer {

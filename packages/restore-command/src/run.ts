@@ -106,7 +106,7 @@ async function alone(
     systemId: await systemIdOfDataDirectory(dataDir),
   };
   const report = (event: ReportEvent): void => {
-    if (event.kind === 'retry') log(`the archive does not answer, waiting: ${name}`);
+    if (event.kind === 'retry') log(`waiting for ${name}: ${event.error}`);
     if (event.kind === 'info') log(event.text);
     if (event.kind === 'warning') log(`warning: ${event.text} [${event.code}]`);
   };

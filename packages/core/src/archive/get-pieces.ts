@@ -1,12 +1,11 @@
 import { rename, rm } from 'node:fs/promises';
-import { TsbkError } from '../kernel/errors.ts';
 import { formatSize } from '../kernel/size.ts';
 import type { SystemId } from '../kernel/system-id.ts';
-import { formatSegment, parseSegment, type WalFileName } from '../kernel/wal-file.ts';
+import type { WalFileName } from '../kernel/wal-file.ts';
 import type { Report } from '../ports/report.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
-import { findWal } from '../repository/wal-archive.ts';
 import { openPieces, type SegmentPrefix } from '../repository/wal-pieces.ts';
+import { mustStillBeAbsent, requireArchiveEnd } from './archive-end.ts';
 import { temporaryFor } from './temporary-file.ts';
 import { writeVerified } from './verified-file.ts';
 
@@ -22,8 +21,8 @@ interface PiecesRequest {
  * Puts a segment in place that the archive does not have, out of what `wal-receive` stored of it
  * while it was written, filled up with zeros: recovery reads to where they begin and takes that for
  * the end of WAL, which it is. `false` if there is nothing of it. Only for a segment that is proven
- * absent; one that must be in the archive is not replaced by its beginning. The outcome is told,
- * and told as a warning where the end of WAL is not where the pieces end.
+ * absent; one that must be in the archive, or behind which the archive goes on (`wal-hole`), is not
+ * replaced by its beginning. The outcome is told.
  */
 export async function getFromPieces(
   repository: Repository,
@@ -43,52 +42,28 @@ export async function getFromPieces(
     const source = { content: prefix.content(), info: { key: prefix.folder } };
     await writeVerified({ path: temporary, file, source, sha256: undefined, systemId, signal });
     // Reading the pieces took its time: the beginning of a segment must not stand for the whole.
-    if (!isWhole) await mustStillBeAbsent(repository, file.name, { signal });
+    if (!isWhole) {
+      await requireArchiveEnd(repository, file, { signal });
+      await mustStillBeAbsent(repository, file.name, { signal });
+    }
     signal.throwIfAborted();
     await rename(temporary, destination);
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
   }
-  await tell(repository, prefix, { signal, report });
+  tell(prefix, report);
   return true;
 }
 
-/** Throws an error that asks for another try if the segment has come into the archive meanwhile. */
-export async function mustStillBeAbsent(
-  repository: Repository,
-  name: string,
-  { signal }: RunOptions,
-): Promise<void> {
-  if ((await findWal(repository, name, { signal })) === undefined) return;
-  throw new TsbkError('object-missing', `${name} was archived while it was looked for`, {
-    hint: 'Ask again.',
-    retry: true,
-  });
-}
-
-async function tell(
-  repository: Repository,
-  prefix: SegmentPrefix,
-  { signal, report }: RunOptions & { readonly report: Report },
-): Promise<void> {
-  const { segment, bytes, segmentBytes, folder, isDisputed } = prefix;
+function tell(
+  { segment, bytes, segmentBytes, folder, isDisputed }: SegmentPrefix,
+  report: Report,
+): void {
   const text = `${segment} is not archived; its first ${formatSize(bytes)} come from ${folder}`;
   if (isDisputed) {
     const more = 'there are pieces of two histories, of which the longer one was taken';
     return report({ kind: 'warning', code: 'pieces-disputed', text: `${text}: ${more}` });
   }
-  const next = bytes === segmentBytes ? undefined : nextName(segment, segmentBytes);
-  if (next === undefined) return report({ kind: 'info', text });
-  if ((await findWal(repository, next, { signal })) === undefined) {
-    return report({ kind: 'info', text: `${text}: recovery ends there` });
-  }
-  const more = `recovery ends there, although the archive has ${next}`;
-  report({ kind: 'warning', code: 'wal-hole', text: `${text}: ${more}` });
-}
-
-function nextName(name: string, segmentBytes: number): string | undefined {
-  const segment = parseSegment(name, segmentBytes);
-  if (segment === undefined) return undefined;
-  return formatSegment({ ...segment, number: segment.number + 1n }, segmentBytes);
+  report({ kind: 'info', text: bytes === segmentBytes ? text : `${text}: recovery ends there` });
 }

@@ -10,7 +10,8 @@ import { openWal } from '../repository/wal-archive.ts';
 import { carriesChecksum, readWalDigest } from '../repository/wal-digest.ts';
 import type { OpenObject } from '../repository/read-object.ts';
 import { cutSilence } from './cut-silence.ts';
-import { getFromPieces, mustStillBeAbsent } from './get-pieces.ts';
+import { mustStillBeAbsent, requireArchiveEnd } from './archive-end.ts';
+import { getFromPieces } from './get-pieces.ts';
 import { removeAbandoned, temporaryFor } from './temporary-file.ts';
 import { writeVerified } from './verified-file.ts';
 
@@ -42,7 +43,7 @@ export interface GetContext {
 
 /**
  * `absent` is proof: the store itself denied each name under which the file could lie, and holds the
- * repository of this cluster.
+ * repository of this cluster; of a segment, it has no later one of that timeline either.
  */
 export type GetOutcome = 'fetched' | 'absent';
 
@@ -127,7 +128,7 @@ async function attempt(
   return 'fetched';
 }
 
-/** The store denied every name of the file: the end of the archive, unless that is known to be beyond. */
+/** The store denied every name of the file: the end of the archive, unless that is seen to be beyond. */
 async function provenAbsent(
   repository: Repository,
   file: WalFileName,
@@ -136,6 +137,7 @@ async function provenAbsent(
 ): Promise<GetOutcome> {
   if (request.mustExist?.(file.name) !== true) {
     await requireRepository(repository, request.systemId, { signal });
+    await requireArchiveEnd(repository, file, { signal });
     return 'absent';
   }
   throw new TsbkError(

@@ -75,6 +75,11 @@ export const ERROR_CODES = {
     retry: false,
     doc: 'WAL that a backup or a restore target needs is not in the archive.',
   },
+  'wal-hole': {
+    exit: 'temporary',
+    retry: true,
+    doc: 'Recovery asked for a segment that is not in the archive, although later ones of its timeline are. PostgreSQL would take "not there" for the end of the WAL. It may be on its way; if it does not come, `tsbk wal-verify --heal` stores it from a server that still has it (docs/gaps.md).',
+  },
   'wal-wait-timeout': {
     exit: 'temporary',
     retry: false,

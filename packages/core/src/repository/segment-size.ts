@@ -20,14 +20,23 @@ export async function readSegmentSize(
   // Who can only write cannot know.
   if (repository.cipher.unreadable !== undefined) return undefined;
   const name = parseBackupName(backup.name)?.segment;
-  const opened = name === undefined ? undefined : await openWal(repository, name, { signal });
-  if (opened !== undefined) {
-    const reader = new ByteReader(opened.content);
-    const bytes = parseWalPageHeader(await reader.take(HEADER_BYTES))?.segmentBytes;
-    await reader.close();
-    if (bytes !== undefined && isSegmentSize(bytes)) return bytes;
-  }
+  const bytes = name === undefined ? undefined : await segmentBytesOf(repository, name, { signal });
+  if (bytes !== undefined) return bytes;
   return (await readBackup(repository, backup.name, { signal })).side?.segmentBytes;
+}
+
+/** What an archived segment says of its own size, or a `.partial` of the whole one's. */
+export async function segmentBytesOf(
+  repository: Repository,
+  name: string,
+  { signal }: RunOptions,
+): Promise<number | undefined> {
+  const opened = await openWal(repository, name, { signal });
+  if (opened === undefined) return undefined;
+  const reader = new ByteReader(opened.content);
+  const bytes = parseWalPageHeader(await reader.take(HEADER_BYTES))?.segmentBytes;
+  await reader.close();
+  return bytes !== undefined && isSegmentSize(bytes) ? bytes : undefined;
 }
 
 const SIZES = Array.from({ length: 11 }, (_, n) => 1024 ** 2 * 2 ** n);

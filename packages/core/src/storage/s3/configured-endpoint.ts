@@ -13,11 +13,11 @@ import type { S3Options } from './options.ts';
 export async function refuseConfiguredEndpoint(options: S3Options): Promise<void> {
   if (options.endpoint !== undefined) return;
   const { profile = 'default', configFile, sharedCredentialsFile } = options;
-  const files = [
-    configFile ?? join(homedir(), '.aws', 'config'),
-    sharedCredentialsFile ?? join(homedir(), '.aws', 'credentials'),
-  ];
-  for (const file of files) {
+  for (const file of [
+    configFile ?? usual('config'),
+    sharedCredentialsFile ?? usual('credentials'),
+  ]) {
+    if (file === undefined) continue;
     const url = endpointIn(await readFile(file, 'utf8').catch(() => ''), profile);
     if (url === undefined) continue;
     throw new TsbkError(
@@ -27,6 +27,15 @@ export async function refuseConfiguredEndpoint(options: S3Options): Promise<void
         hint: 'Set TSBK_S3_ENDPOINT to it, or to https://s3.REGION.amazonaws.com if AWS itself is meant.',
       },
     );
+  }
+}
+
+function usual(name: string): string | undefined {
+  try {
+    return join(homedir(), '.aws', name);
+  } catch {
+    // A user id without an entry, as containers have them.
+    return undefined;
   }
 }
 
