@@ -4,13 +4,15 @@ import type { Server } from '@tsbk/test/support/postgres';
 import { fingerprintOf } from './cluster/fingerprint.ts';
 import { CONTENDERS } from './contenders/all.ts';
 import type { Contender, Flavour } from './contenders/contender.ts';
-import { WAL_CONTENDERS } from './contenders/wal/all.ts';
+import { WAL_CONTENDERS, WATCHED_CONTENDERS } from './contenders/wal/all.ts';
+import { WAL_RECEIVERS } from './contenders/wal/receivers.ts';
 import type { WalContender } from './contenders/wal/wal-contender.ts';
 import type { WalSupply } from './cluster/wal-supply.ts';
 import { describeMachine, describeVersions } from './machine.ts';
 import type { Options } from './options.ts';
-import type { DescribedContender, Effect, Measurement, Results } from './results.ts';
+import type { DescribedContender, Durability, Effect, Measurement, Results } from './results.ts';
 import { backUpAndRestore } from './scenarios/backup-restore.ts';
+import { measureDurable, type DurableTask } from './scenarios/durable.ts';
 import { loadIsAbsent, measureEffect } from './scenarios/effect.ts';
 import type { Bench } from './scenarios/site.ts';
 import { measureWal } from './scenarios/wal.ts';
@@ -32,11 +34,15 @@ export async function measureAll(bench: Bench, options: Options, run: Run): Prom
   const chosenForWal = WAL_CONTENDERS.filter(isChosen);
   const measurements: Measurement[] = [];
   const effects: Effect[] = [];
+  const durabilities: Durability[] = [];
+  const receivers = WAL_RECEIVERS.filter(isChosen);
   const results = {
     ...(await describeRun(bench, options, chosen)),
     walContenders: chosenForWal.map((one) => describe(one, plainFlavours(options))),
     measurements,
     effects,
+    durabilities,
+    receivers: receivers.map((one) => describe({ ...one, excluded: () => undefined }, [])),
   };
   const present = chosen.filter((contender) => contender.absent() === undefined);
   const presentForWal = chosenForWal.filter((contender) => contender.absent() === undefined);
@@ -46,6 +52,11 @@ export async function measureAll(bench: Bench, options: Options, run: Run): Prom
     run.save(results);
   };
   await measureTools(bench, { options, present, presentForWal, supply: run.supply, record });
+  for await (const durability of durabilitiesOf(bench, options, isChosen)) {
+    durabilities.push(durability);
+    run.say(describeDurability(durability));
+    run.save(results);
+  }
   // Last, because it changes the tables.
   if (options.scenarios.has('effect')) {
     for await (const effect of effectsOf(bench, options, present)) {
@@ -111,6 +122,25 @@ async function* effectsOf(
   }
 }
 
+async function* durabilitiesOf(
+  { width, server: { version } }: Bench,
+  options: Options,
+  isChosen: (one: { readonly id: string }) => boolean,
+): AsyncGenerator<Durability> {
+  if (!options.scenarios.has('durable')) return;
+  const isThere = (one: Pick<Contender, 'id' | 'absent'>): boolean =>
+    isChosen(one) && one.absent() === undefined;
+  const ways: DurableTask['way'][] = [
+    ...WATCHED_CONTENDERS.filter(isThere).map((command) => ({ command })),
+    ...WAL_RECEIVERS.filter(isThere).map((receiver) => ({ receiver })),
+  ];
+  for (let round = 1; round <= options.rounds; round += 1) {
+    for (const flavour of plainFlavours(options)) {
+      for (const way of ways) yield await measureDurable({ flavour, round, version, width, way });
+    }
+  }
+}
+
 function partakers<C extends Pick<Contender, 'excluded'>>(
   present: readonly C[],
   flavour: Flavour,
@@ -136,7 +166,9 @@ async function describeRun(
   bench: Bench,
   options: Options,
   chosen: readonly Contender[],
-): Promise<Omit<Results, 'measurements' | 'effects' | 'walContenders'>> {
+): Promise<
+  Omit<Results, 'measurements' | 'effects' | 'walContenders' | 'durabilities' | 'receivers'>
+> {
   const { sizeGib, rounds, codec, width } = options;
   return {
     format: 1,
@@ -188,4 +220,12 @@ function describeMeasurement(one: Measurement): string {
 function describeEffect({ contender, round, error, before, during }: Effect): string {
   const figures = [before, during].map((one) => `${one?.tps.toFixed(0)} tps`).join(', during ');
   return `${round} effect, ${contender}: ${error === undefined ? `before ${figures}` : `FAILED: ${error}`}`;
+}
+
+function describeDurability({ contender, store, round, error, ms }: Durability): string {
+  const outcome =
+    ms === undefined
+      ? `FAILED: ${error}`
+      : `${ms.median.toFixed(0)} ms, at most ${ms.max.toFixed(0)} ms`;
+  return `${round} from commit to durable, ${store}, ${contender}: ${outcome}`;
 }

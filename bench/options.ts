@@ -2,8 +2,9 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { CONTENDERS } from './contenders/all.ts';
 import { WAL_CONTENDERS } from './contenders/wal/all.ts';
+import { WAL_RECEIVERS } from './contenders/wal/receivers.ts';
 
-const SCENARIOS = ['plain', 'encrypted', 'wal', 'effect'] as const;
+const SCENARIOS = ['plain', 'encrypted', 'wal', 'durable', 'effect'] as const;
 
 export interface Options {
   readonly sizeGib: number;
@@ -29,7 +30,7 @@ export const USAGE = `usage: npm run bench -- [options]
   --segments N       WAL segments of 16 MiB to archive and replay (500)
   --codec NAME       lz4 or zstd, at the levels that WAL-G uses (lz4)
   --store LIST       dir, s3 or both (dir,s3)
-  --scenarios LIST   of plain, encrypted, wal, effect (all); encrypted and effect use the directory
+  --scenarios LIST   of plain, encrypted, wal, durable, effect (all); encrypted and effect use the directory
   --only LIST        contenders by id, for example tsbk-remote,wal-g
   --no-verify        do not open and compare what the first round restored
   --quick            0.2 GiB, one round, directory only
@@ -91,7 +92,7 @@ function scenarioOf(name: string): (typeof SCENARIOS)[number] {
 }
 
 function contenderOf(id: string): string {
-  const ids = [...CONTENDERS, ...WAL_CONTENDERS].map((contender) => contender.id);
+  const ids = [...CONTENDERS, ...WAL_CONTENDERS, ...WAL_RECEIVERS].map((contender) => contender.id);
   if (!ids.includes(id)) throw new TypeError(`--only is a list of ${ids.join(', ')}`);
   return id;
 }

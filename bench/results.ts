@@ -1,5 +1,6 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import type { Usage } from './measure/run-measured.ts';
+import type { Spread } from './statistics.ts';
 
 export type ScenarioName = 'backup' | 'restore' | 'wal-steady' | 'wal-drain' | 'wal-replay';
 
@@ -36,6 +37,18 @@ export interface LoadFigures {
   readonly p99Ms: number;
 }
 
+/** How long it took from a commit to the moment in which the repository alone has it. */
+export interface Durability {
+  readonly contender: string;
+  readonly store: 'directory' | 's3';
+  readonly round: number;
+  readonly error?: string;
+  readonly commits?: number;
+  /** Milliseconds: of the commits of this round. */
+  readonly ms?: Spread;
+  readonly p95Ms?: number;
+}
+
 export interface DescribedContender {
   readonly id: string;
   readonly title: string;
@@ -65,6 +78,9 @@ export interface Results {
   readonly walContenders: readonly DescribedContender[];
   readonly measurements: readonly Measurement[];
   readonly effects: readonly Effect[];
+  /** Absent from runs before this was measured. */
+  readonly durabilities?: readonly Durability[];
+  readonly receivers?: readonly DescribedContender[];
 }
 
 /** Replaces the file as a whole, so that an interrupted run leaves what it had. */

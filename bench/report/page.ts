@@ -1,5 +1,6 @@
 import { formatSize } from '@tsbk/core/kernel/size';
 import type { Results } from '../results.ts';
+import { renderWaits } from './durable-section.ts';
 import { renderEffects } from './effect-section.ts';
 import { escapeHtml } from './escape-html.ts';
 import { renderGroup } from './group-section.ts';
@@ -15,6 +16,7 @@ export function renderPage(results: Results): string {
 <h1>tsbk next to other backup programs</h1>
 ${introduction(results)}
 ${sections.join('\n')}
+${renderWaits(results)}
 ${renderEffects(results)}
 ${contenders(results)}
 ${method(results)}
@@ -33,7 +35,7 @@ which the programs took turns. Medians; lines in the bars reach from the smalles
 
 function contenders(results: Results): string {
   return `<section><h2>Who is compared</h2><h3>Backups and restores</h3>${whoIs(results.contenders)}
-<h3>WAL</h3>${whoIs(results.walContenders)}</section>`;
+<h3>WAL</h3>${whoIs([...results.walContenders, ...(results.receivers ?? [])])}</section>`;
 }
 
 function whoIs(described: Results['contenders']): string {

@@ -5,6 +5,7 @@ import { renderChart } from './chart.ts';
 import { renderPage } from './page.ts';
 import { summarize } from './summary.ts';
 import { renderText } from './text.ts';
+import { summarizeWaits } from './waits.ts';
 
 const GIB = 1024 ** 3;
 
@@ -96,6 +97,39 @@ describe('renderPage', () => {
   });
   test('is made of nothing measured, too', () => {
     assert.match(renderPage(resultsOf([])), /<\/html>/);
+  });
+});
+
+describe('summarizeWaits', () => {
+  const ms = (median: number, max: number) => ({ median, max, min: 1 });
+  const own = { contender: 'wal-g', store: 's3', commits: 9 } as const;
+  const durabilities = [
+    { ...own, round: 1, p95Ms: 1900, ms: ms(1000, 2000) },
+    { ...own, round: 2, p95Ms: 2100, ms: ms(1400, 2600) },
+    { ...own, round: 3, error: 'it <never> came' },
+  ];
+  const results = { ...resultsOf([]), durabilities };
+
+  test('gives medians over the rounds, and the longest wait of all', () => {
+    const [group] = summarizeWaits(results);
+    assert.equal(group?.title, 'From commit to durable, S3');
+    assert.deepEqual(group.rows, [
+      {
+        contender: 'wal-g',
+        failures: ['it <never> came'],
+        medianMs: 1200,
+        p95Ms: 2000,
+        maxMs: 2600,
+      },
+    ]);
+    assert.match(renderText(results), /wal-g +1200 +2000 +2600 +1 FAILED/);
+    assert.match(renderPage(results), /1\.20 s/);
+    assert.match(renderPage(results), /it &lt;never&gt; came/);
+  });
+
+  test('is empty, and not on the page, where nothing was measured', () => {
+    assert.deepEqual(summarizeWaits(resultsOf([])), []);
+    assert.doesNotMatch(renderPage(resultsOf([])), /From commit to durable/);
   });
 });
 

@@ -1,6 +1,7 @@
 import type { Results } from '../results.ts';
 import type { Spread } from '../statistics.ts';
 import { summarize, titleOf, type Group, type Row } from './summary.ts';
+import { summarizeWaits } from './waits.ts';
 
 const HEAD = [
   '',
@@ -19,9 +20,21 @@ const HEAD = [
 
 /** Medians as tables for a terminal; ratios are against WAL-G, above 1 is better. */
 export function renderText(results: Results): string {
-  return summarize(results)
-    .map((group) => `\n${titleOf(group)}\n${lines(group)}\n`)
-    .join('');
+  const groups = summarize(results).map((group) => `\n${titleOf(group)}\n${lines(group)}\n`);
+  return [...groups, ...waits(results)].join('');
+}
+
+/** From commit to durable: medians over the rounds, and the longest of all. */
+function waits(results: Results): string[] {
+  return summarizeWaits(results).map(({ title, rows }) => {
+    const table = rows.map(({ contender, failures, medianMs, p95Ms, maxMs }) => [
+      contender,
+      ...[medianMs, p95Ms, maxMs].map((ms) => (ms === undefined ? '-' : ms.toFixed(0))),
+      failures.length > 0 ? `${failures.length} FAILED` : '-',
+    ]);
+    const head = ['', 'median ms', '95 % ms', 'most ms', ''];
+    return `\n${title}\n${[head, ...table].map(line).join('\n')}\n`;
+  });
 }
 
 function lines(group: Group): string {

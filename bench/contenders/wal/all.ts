@@ -14,3 +14,12 @@ export const WAL_CONTENDERS: readonly WalContender[] = [
   pgBackRestAsync,
   copy,
 ];
+
+/** Those whose archive can be watched from outside: it has WAL-G's layout. */
+export const WATCHED_CONTENDERS: readonly WalContender[] = [
+  tsbkCommand,
+  tsbkDaemon,
+  tsbkCurl,
+  walGCommand,
+  walGDaemon,
+];
