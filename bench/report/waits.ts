@@ -7,7 +7,7 @@ export interface WaitGroup {
   readonly rows: readonly WaitRow[];
 }
 
-export interface WaitRow {
+interface WaitRow {
   readonly contender: string;
   readonly failures: readonly string[];
   /** The median of the rounds' medians; absent when none succeeded. */

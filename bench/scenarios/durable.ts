@@ -27,7 +27,7 @@ import { watchArchive, type ArchiveWatch } from './watch-archive.ts';
 const EVERY_MS = 200;
 const LOAD_MS = 20_000;
 /** After so long without an important record the server ends its segment; the least that it takes is 1 s. */
-export const ARCHIVE_TIMEOUT_S = 2;
+const ARCHIVE_TIMEOUT_S = 2;
 /** For the last commit, and for a receiver to begin. */
 const PATIENCE_MS = 30_000;
 const STOP_MS = 10_000;

@@ -5,7 +5,7 @@ import type { Command } from '../../measure/run-measured.ts';
 import { connectionEnv } from '../contender.ts';
 import { walG, walGProgram } from '../wal-g.ts';
 
-export interface ReceiverSite {
+interface ReceiverSite {
   readonly server: Server;
   readonly repository: TestStore;
   readonly codec: 'lz4' | 'zstd';
