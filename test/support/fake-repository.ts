@@ -21,6 +21,8 @@ export interface FakeMember {
 }
 
 export interface FakeBackup {
+  /** Instead of the name of a full backup. */
+  readonly name?: string;
   readonly startLsn: Lsn;
   readonly stopLsn: Lsn;
   readonly startTime: Instant;
@@ -71,7 +73,8 @@ export function fakeRepository(root: string): FakeRepository {
     backup: (backup) => {
       const { timeline = 1, startLsn } = backup;
       const number = segmentNumberAt(startLsn, SEGMENT_BYTES);
-      const name = `base_${formatSegment({ timeline, number }, SEGMENT_BYTES)}`;
+      const full = `base_${formatSegment({ timeline, number }, SEGMENT_BYTES)}`;
+      const name = backup.name ?? full;
       const folder = `basebackups_005/${name}`;
       const tars = {
         'part_001.tar': [{ name: '/PG_VERSION', content: '17\n' }],

@@ -47,11 +47,12 @@ export async function placeIncrement(
   const { path, mode, bytes: entryBytes, what } = member;
   const reader = new ByteReader(member.body);
   const head = await readIncrementHead(reader, { entryBytes, what });
-  if (fileEnd(head) > FILE_BYTES_MAX) {
+  if (head.fileBytes > FILE_BYTES_MAX) {
     throw new TsbkError('tar-invalid', `${what}: the increment is of a file of more than 1 TiB`);
   }
+  // It may have pages beyond that length: WAL-G goes on reading a file that grows.
   const file =
-    begun === undefined ? await placer.pages(path, mode, fileEnd(head)) : placer.reopen(path);
+    begun === undefined ? await placer.pages(path, mode, head.fileBytes) : placer.reopen(path);
   if (file === undefined) return undefined;
   try {
     await copyPages(reader, { head, begun, file, what });
@@ -85,11 +86,6 @@ export async function fillFile(
     file.abandon();
     throw error;
   }
-}
-
-/** A file may have grown while WAL-G read it: then it has pages beyond the length it says. */
-function fileEnd({ fileBytes, blocks }: IncrementHead): number {
-  return blocks.reduce((end, block) => Math.max(end, (block + 1) * PAGE_BYTES), fileBytes);
 }
 
 function openPages(begun: BegunFile | undefined, pages: number): number {
