@@ -1,0 +1,97 @@
+/** Chains of deltas that a real wal-g made (`WALG_BIN`): tsbk restores what wal-g itself restores. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { connectionEnv, archiveEverything } from './support/archiving-server.ts';
+import { changeEverything, createChanging, sumOfEverything } from './support/change-everything.ts';
+import { contentOfTree } from './support/file-tree.ts';
+import {
+  scratchPathForServerUser,
+  startFrom,
+  startPostgres,
+  type PostgresVersion,
+} from './support/postgres.ts';
+import { openTestStore } from './support/store.ts';
+import { installedTsbk, runCommand, runTsbk, type TsbkRun } from './support/tsbk.ts';
+
+const WALG = process.env['WALG_BIN'] ?? '';
+const DELTAS = 3;
+
+/** A key for tests. It protects nothing. */
+const SODIUM = {
+  WALG_LIBSODIUM_KEY: `${'00'.repeat(31)}2b`,
+  WALG_LIBSODIUM_KEY_TRANSFORM: 'hex',
+};
+
+interface Flavour {
+  readonly title: string;
+  readonly version: PostgresVersion;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const FLAVOURS: readonly Flavour[] = [
+  {
+    title: 'lz4, small tars',
+    version: 17,
+    env: { WALG_COMPRESSION_METHOD: 'lz4', WALG_TAR_SIZE_THRESHOLD: '4000000' },
+  },
+  { title: 'under libsodium', version: 13, env: { WALG_COMPRESSION_METHOD: 'lz4', ...SODIUM } },
+  {
+    title: 'all on the full one',
+    version: 18,
+    env: { WALG_COMPRESSION_METHOD: 'zstd', WALG_DELTA_ORIGIN: 'LATEST_FULL' },
+  },
+];
+
+function succeed(run: TsbkRun): void {
+  assert.equal(run.code, 0, run.stderr.slice(-2000));
+}
+
+/** What a restore adds, or leaves to the operator. */
+const OWN = /^(?:pg_wal\/.*|recovery\.signal|postgresql\.auto\.conf)$/;
+
+async function contentOf(directory: string): Promise<Readonly<Record<string, string>>> {
+  const content = await contentOfTree(directory);
+  return Object.fromEntries(Object.entries(content).filter(([path]) => !OWN.test(path)));
+}
+
+describe('a chain of wal-g', { skip: WALG === '' && 'WALG_BIN names no wal-g' }, () => {
+  for (const { title, version, env: extra } of FLAVOURS) {
+    test(`${title}, PostgreSQL ${version}`, async () => {
+      await using store = await openTestStore('directory');
+      const env = { ...store.env, ...extra, WALG_DELTA_MAX_STEPS: '5' };
+      await using primary = await startPostgres({
+        version,
+        archiveCommand: `${WALG} wal-push %p`,
+        settings: { autovacuum: 'off' },
+        env,
+      });
+      const push = async (): Promise<void> => {
+        const environment = { ...env, ...connectionEnv(primary) };
+        succeed(await runCommand(WALG, ['backup-push', primary.dataDir], { env: environment }));
+      };
+      await createChanging(primary);
+      await push();
+      for (let round = 1; round <= DELTAS; round += 1) {
+        await changeEverything(primary, round);
+        await push();
+      }
+      await primary.query("insert into kept values (0, 'after')");
+      const expected = await sumOfEverything(primary);
+      await archiveEverything(primary);
+
+      const plan = await runTsbk(['backup-fetch', '/nowhere/at/all', 'LATEST', '--plan'], { env });
+      assert.match(plan.stdout, /^on top of +base_/m);
+      const ours = scratchPathForServerUser('by-tsbk');
+      succeed(await runTsbk(['backup-fetch', ours, 'LATEST'], { env }));
+      const theirs = scratchPathForServerUser('by-walg');
+      succeed(await runCommand(WALG, ['backup-fetch', theirs, 'LATEST'], { env }));
+      assert.deepEqual(await contentOf(ours), await contentOf(theirs));
+      await using restored = await startFrom(ours, {
+        version,
+        waitFor: 'end-of-recovery',
+        env: { ...installedTsbk().env, ...env },
+      });
+      assert.equal(await sumOfEverything(restored), expected);
+    });
+  }
+});
