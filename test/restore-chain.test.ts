@@ -4,13 +4,19 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { crc32c, crc32cHex } from '@tsbk/core/format/crc32c';
+import { formatManifest } from '@tsbk/core/format/format-manifest';
+import { parseManifest, type ManifestFile } from '@tsbk/core/format/manifest';
 import { isTsbkError, type TsbkError } from '@tsbk/core/kernel/errors';
+import { instantFromMs } from '@tsbk/core/kernel/instant';
+import { toSystemId } from '@tsbk/core/kernel/system-id';
 import { inlineLanes } from '@tsbk/core/lanes/inline';
 import type { ReportEvent } from '@tsbk/core/ports/report';
 import { fetchBackup, type FetchRequest } from '@tsbk/core/restore/fetch';
 import { planRestore } from '@tsbk/core/restore/plan-restore';
+import { collect } from '@tsbk/core/stream/collect';
 import { PAGE, storeChain, type ChainFile, type ChainLink } from './support/fake-chain.ts';
-import { fakeRepository, type FakeRepository } from './support/fake-repository.ts';
+import { FAKE_SYSTEM_ID, fakeRepository, type FakeRepository } from './support/fake-repository.ts';
 import { sameBytes } from './support/same-bytes.ts';
 
 const { signal } = new AbortController();
@@ -271,6 +277,72 @@ describe('a chain of deltas', () => {
       holds('base/1/10', ...(expected[index] ?? []).map(page));
       rmSync(destination, { recursive: true });
     }
+  });
+});
+
+describe('the manifest of a chain', () => {
+  const sumOf = (content: Uint8Array): string => crc32cHex(crc32c(content));
+
+  function line(path: string, content: Uint8Array, checksum = sumOf(content)): ManifestFile {
+    const modified = instantFromMs(Date.UTC(2026, 10, 22));
+    return { path, bytes: content.length, modified, checksumAlgorithm: 'CRC32C', checksum };
+  }
+
+  /** A chain whose newest backup has a manifest of these files. */
+  async function chain(files: readonly ManifestFile[]): Promise<void> {
+    const names = storeChain(repository, [
+      { files: { 'base/1/10': whole(page('a0'), page('a1')), 'base/1/11': whole(page('b')) } },
+      {
+        files: {
+          'base/1/10': increment(2, { 1: page('A1') }),
+          'base/1/11': increment(1, { 0: page('B') }),
+          'base/1/12': whole(page('c')),
+        },
+      },
+      {
+        files: {
+          'base/1/10': increment(2, { 0: page('AA0') }),
+          'base/1/11': skipped,
+          'base/1/12': skipped,
+        },
+      },
+    ]);
+    const source = formatManifest({ systemId: toSystemId(FAKE_SYSTEM_ID), walRanges: [], files });
+    const bytes = await collect(source, { maxBytes: 1e6, what: 'manifest' });
+    repository.put(`basebackups_005/${names[2]}/backup_manifest`, bytes);
+  }
+
+  const incremental = line('base/1/INCREMENTAL.10', Buffer.from('what the server sent'));
+  const built = line('base/1/11', page('B'));
+  const taken = line('base/1/12', page('c'));
+
+  it('says what the files are that it was restored to', async () => {
+    await chain([incremental, built, taken]);
+    await fetch();
+    const path = join(destination, 'backup_manifest');
+    const { files, systemId } = parseManifest(readFileSync(path), path);
+    const content = Buffer.concat([page('AA0'), page('A1')]);
+    assert.deepEqual(files, [line('base/1/10', content), built, taken]);
+    assert.equal(systemId, FAKE_SYSTEM_ID);
+  });
+
+  it('is held against what came from older backups, whole or in pages', async () => {
+    for (const wrong of [
+      line('base/1/11', page('x')),
+      line('base/1/12', page('x')),
+      line('base/1/11', Buffer.alloc(1)),
+    ]) {
+      const others = [built, taken].filter(({ path }) => path !== wrong.path);
+      await chain([incremental, ...others, wrong]);
+      const error = await refused();
+      assert.equal(error.code, 'object-corrupt');
+      assert.match(error.message, new RegExp(wrong.path));
+    }
+  });
+
+  it('knows of a file that is in no backup', async () => {
+    await chain([incremental, built, taken, line('base/1/INCREMENTAL.13', Buffer.alloc(12))]);
+    assert.match((await refused()).message, /no tar of base_\w+ holds base\/1\/13/);
   });
 });
 
