@@ -20,5 +20,5 @@ export interface CopiedBackup extends BackupEnd {
   /** Payload bytes of all files, of increments where they are that. */
   readonly plainBytes: number;
   /** Bytes of all files in the data directory; `plainBytes` if absent. */
-  readonly catalogBytes?: number;
+  readonly catalogBytes?: number | undefined;
 }

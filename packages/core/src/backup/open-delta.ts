@@ -1,9 +1,10 @@
-import { TsbkError } from '../kernel/errors.ts';
+import { isTsbkError, TsbkError } from '../kernel/errors.ts';
 import type { BackupRequest, BackupSource, OpenBackup } from '../ports/backup-source.ts';
 import type { Report } from '../ports/report.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { DeltaWish } from './decide-delta.ts';
 import type { Delta } from './parent.ts';
+import { parentManifest } from './parent-manifest.ts';
 import { parentProblem } from './parent-problem.ts';
 
 /** A backup under way, and whether it is a delta. */
@@ -38,6 +39,16 @@ export async function openDelta(
     return await full(decision.obstacle ? refused(decision.reason) : decision.reason);
   }
   const { delta, reason } = decision;
+  if (delta.source === 'server') {
+    try {
+      const sinceManifest = await parentManifest(repository, delta.parent, { signal });
+      const backup = await source.open({ ...request, sinceManifest }, { signal });
+      return { backup, delta, reason };
+    } catch (error) {
+      if (fallback === 'fail' || !isTsbkError(error, 'delta-refused')) throw error;
+      return await full(refused(error.message));
+    }
+  }
   const backup = await source.open(request, { signal });
   try {
     const { parent } = delta;

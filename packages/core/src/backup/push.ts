@@ -194,7 +194,7 @@ interface CopyInputs extends Pick<PushInputs, 'repository' | 'lanes'> {
 
 /** Stores all files of the backup and ends it, whichever way they come. */
 async function copy(
-  { backup, identity, ...inputs }: CopyInputs,
+  { backup, identity, delta, ...inputs }: CopyInputs,
   options: { readonly request: PushRequest; readonly signal: AbortSignal; readonly report: Report },
 ): Promise<CopiedBackup> {
   const { request, signal, report } = options;
@@ -207,7 +207,7 @@ async function copy(
   }
   const { dataDirectoryMode } = identity;
   return await copyMembers(
-    { ...inputs, backup, dataDirectoryMode },
+    { ...inputs, backup, dataDirectoryMode, delta },
     { partBytesMax, signal, report },
   );
 }

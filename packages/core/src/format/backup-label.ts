@@ -41,6 +41,16 @@ export function parseBackupLabel(content: Uint8Array, what = 'backup_label'): Ba
   };
 }
 
+/**
+ * The label without the two lines that name a parent: a server must not find them, because what it
+ * starts from is whole, and before 17 none knows them. Bytes, because a label need not be UTF-8.
+ */
+export function withoutParent(content: Uint8Array): Buffer {
+  const lines = Buffer.from(content).toString('latin1').split('\n');
+  const kept = lines.filter((line) => !/^INCREMENTAL FROM (?:LSN|TLI): /.test(line));
+  return Buffer.from(kept.join('\n'), 'latin1');
+}
+
 /** PostgreSQL 13 says `master` where later versions say `primary`. */
 export function backupFrom(lines: LabelLines): 'primary' | 'standby' {
   return lines.text('BACKUP FROM') === 'standby' ? 'standby' : 'primary';

@@ -109,6 +109,12 @@ export interface BackupRequest {
   readonly maxRateBytes?: number | undefined;
   /** Let the server verify page checksums while it reads. */
   readonly verifyChecksums: boolean;
+  /**
+   * The manifest of an earlier backup: of the files it lists the server sends only what changed since,
+   * as `INCREMENTAL.` members (PostgreSQL 17 and later). `open` throws `delta-refused` where the
+   * server cannot or will not; what the source of these bytes throws comes out as it is.
+   */
+  readonly sinceManifest?: ByteSource | undefined;
 }
 
 /**

@@ -33,6 +33,7 @@ function optionList(request: BackupRequest, label: string, rate: number | undefi
     `VERIFY_CHECKSUMS ${request.verifyChecksums}`,
     "MANIFEST 'yes'",
     "MANIFEST_CHECKSUMS 'CRC32C'",
+    ...(request.sinceManifest === undefined ? [] : ['INCREMENTAL']),
   ];
   return `BASE_BACKUP (${options.join(', ')})`;
 }

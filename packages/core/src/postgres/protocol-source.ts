@@ -12,7 +12,9 @@ import type {
 import type { Report } from '../ports/report.ts';
 import { runBaseBackup, type BaseBackup } from './base-backup.ts';
 import type { ConnectionSettings } from './connection-settings.ts';
-import { openReplicationSession } from './replication-session.ts';
+import { asRefusal } from './incremental-refusal.ts';
+import { openReplicationSession, type ReplicationSession } from './replication-session.ts';
+import { uploadManifest } from './upload-manifest.ts';
 
 /**
  * Base backups by the replication protocol, from the server that `settings` lead to. Each one has
@@ -26,7 +28,7 @@ export function protocolSource(
     open: async (request: BackupRequest, { signal }): Promise<StreamBackup> => {
       const session = await openReplicationSession(settings, { signal });
       try {
-        const backup = await runBaseBackup(session, request, report);
+        const backup = await begin(session, request, report);
         return {
           kind: 'stream',
           start: backup.start,
@@ -40,6 +42,22 @@ export function protocolSource(
       }
     },
   };
+}
+
+/** After any refusal the session must go: a manifest that it took before would still count. */
+async function begin(
+  session: ReplicationSession,
+  request: BackupRequest,
+  report: Report,
+): Promise<BaseBackup> {
+  const { sinceManifest } = request;
+  if (sinceManifest === undefined) return await runBaseBackup(session, request, report);
+  await uploadManifest(session, sinceManifest);
+  try {
+    return await runBaseBackup(session, request, report);
+  } catch (error) {
+    throw asRefusal(error);
+  }
 }
 
 async function* itemsOf(backup: BaseBackup): AsyncGenerator<BackupItem, void, undefined> {

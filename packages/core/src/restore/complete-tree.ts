@@ -1,3 +1,4 @@
+import { amendManifest } from '../format/amend-manifest.ts';
 import { requiredDirectories } from '../cluster/required-directories.ts';
 import { writeRecoveryFiles } from '../cluster/recovery-files.ts';
 import type { Placer } from '../cluster/place.ts';
@@ -6,7 +7,6 @@ import { writeWalMark } from '../cluster/wal-mark.ts';
 import { openVerified } from '../repository/open-verified.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
 import { sourceOf } from '../stream/source.ts';
-import { amendManifest } from './amend-manifest.ts';
 import { completeManifest, type BuiltFiles } from './complete-manifest.ts';
 import type { Extracted } from './extract.ts';
 import { mappedTablespaceMap, requireLabel } from './held-files.ts';

@@ -1,12 +1,13 @@
 import { createHash, type Hash } from 'node:crypto';
-import { fileChecksum } from '../format/file-checksum.ts';
-import { manifestFileOf, manifestLineOf } from '../format/manifest-line.ts';
+import { fileChecksum } from './file-checksum.ts';
+import { manifestFileOf, manifestLineOf } from './manifest-line.ts';
 import type { ByteSource } from '../ports/bytes.ts';
 
 /**
  * The manifest with size and checksum of one file replaced by those of `content`, and its own
  * checksum made anew; everything else byte for byte. A restore that maps tablespaces changes
- * `tablespace_map`, and `pg_verifybackup` must not call that damage.
+ * `tablespace_map`, a delta stores `backup_label` without two lines, and `pg_verifybackup` must not
+ * call that damage.
  */
 export async function* amendManifest(
   manifest: ByteSource,
