@@ -31,7 +31,7 @@ export async function transcodeIncrement(
   const pages = resultBlocks(head);
   const fileBytes = pages * PAGE_BYTES;
   if (pages === 0) {
-    await reader.close();
+    await requireEnd(reader, member.path);
     const empty = { ...member, path, bytes: 0 };
     return { member: empty, body: sourceOf(), content: undefined, fileBytes };
   }
@@ -84,7 +84,7 @@ async function* payload(
     yield ZEROS;
   }
   yield* pagesOf(reader, owed, what);
-  await reader.close();
+  await requireEnd(reader, what);
 }
 
 /** The next so many bytes as they come, in chunks that are lent. */
@@ -98,6 +98,12 @@ async function* pagesOf(reader: ByteReader, bytes: number, what: string): ByteSo
     left -= chunk.length;
     yield chunk;
   }
+}
+
+/** Reads to the end of the source, so that whoever sums it on the way has all of it. */
+async function requireEnd(reader: ByteReader, what: string): Promise<void> {
+  if ((await reader.some(1)) === undefined) return;
+  throw new TsbkError('tar-invalid', `${what}: the incremental file goes on after its pages`);
 }
 
 /** It was not in the manifest that the server was given. */
