@@ -44,7 +44,7 @@ const STEPS_OF_WORK: readonly (readonly string[])[] = [
     'update accounts set balance = balance + 1 where n % 5000 = 7',
     'delete from shrinks where n > 5000',
     'vacuum shrinks',
-    "insert into grows select g, md5(g::text) from generate_series(2001, 30000) g",
+    'insert into grows select g, md5(g::text) from generate_series(2001, 30000) g',
     'truncate emptied',
   ],
   [

@@ -22,6 +22,14 @@ export interface PushedBackup {
   readonly storedBytes: number;
   readonly files: number;
   readonly parts: number;
+  /** Where a delta stands; absent for a full backup. */
+  readonly delta?: {
+    readonly parent: string;
+    readonly full: string;
+    readonly count: number;
+    readonly source: string;
+  };
+  readonly reason: string;
 }
 
 /** A server, the repository it archives into, and `tsbk` as it is used beside them. */

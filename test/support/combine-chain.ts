@@ -33,7 +33,10 @@ export function membersOf(root: string, backup: string): readonly TarEntry[] {
 export function combineChain(
   root: string,
   chain: readonly string[],
-  { directory, links = {} }: { readonly directory: string; readonly links?: Record<string, string> },
+  {
+    directory,
+    links = {},
+  }: { readonly directory: string; readonly links?: Record<string, string> },
 ): void {
   const [newest = ''] = chain;
   const wanted: (readonly [string, ReadonlySet<string>])[] = [];

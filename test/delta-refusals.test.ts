@@ -1,0 +1,166 @@
+/** What servers say when they make no incremental backup, and what becomes of the backup then. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { formatManifest } from '@tsbk/core/format/format-manifest';
+import type { ManifestFile, ManifestWalRange } from '@tsbk/core/format/manifest';
+import { isTsbkError } from '@tsbk/core/kernel/errors';
+import { toInstant } from '@tsbk/core/kernel/instant';
+import { toLsn } from '@tsbk/core/kernel/lsn';
+import { toSystemId, type SystemId } from '@tsbk/core/kernel/system-id';
+import type { ByteSource } from '@tsbk/core/ports/bytes';
+import { identifySystem } from '@tsbk/core/postgres/identify-system';
+import { refusalReasonOf } from '@tsbk/core/postgres/incremental-refusal';
+import { protocolSource } from '@tsbk/core/postgres/protocol-source';
+import { openReplicationSession } from '@tsbk/core/postgres/replication-session';
+import { sourceOf } from '@tsbk/core/stream/source';
+import { openBackupSite, type BackupSite } from './support/backup-site.ts';
+import { connectionOf, startPostgres, type Server } from './support/postgres.ts';
+
+const FOREVER = new AbortController().signal;
+const WANTED = ['--delta-max-steps', '6'];
+const FILE: ManifestFile = {
+  path: 'base/5/1259',
+  bytes: 8192,
+  modified: toInstant(0n),
+  checksumAlgorithm: 'CRC32C',
+  checksum: '00000000',
+};
+
+interface Made {
+  readonly systemId: SystemId | undefined;
+  readonly range?: Partial<ManifestWalRange>;
+}
+
+/** A manifest of a backup that never was. */
+function manifest({ systemId, range = {} }: Made): ByteSource {
+  const startLsn = toLsn(0x100_0028n);
+  const walRanges = [{ timeline: 1, startLsn, endLsn: toLsn(0x100_0100n), ...range }];
+  return formatManifest({ files: [FILE], systemId, walRanges });
+}
+
+/** Asks for an incremental backup, and says why there is none. */
+async function refusalOf(server: Server, sinceManifest: ByteSource): Promise<string> {
+  const source = protocolSource(await connectionOf(server), () => undefined);
+  const request = { label: 'x', checkpoint: 'fast', verifyChecksums: true, sinceManifest } as const;
+  try {
+    await using _ = await source.open(request, { signal: FOREVER });
+    return 'none';
+  } catch (error) {
+    assert.ok(isTsbkError(error, 'delta-refused'), String(error));
+    assert.ok(error.hint !== undefined && error.hint.length > 10);
+    return refusalReasonOf(error.cause) ?? error.message;
+  }
+}
+
+async function systemIdOf(server: Server): Promise<SystemId> {
+  await using session = await openReplicationSession(await connectionOf(server), {
+    signal: FOREVER,
+  });
+  return (await identifySystem(session)).systemId;
+}
+
+for (const version of [17, 18] as const) {
+  describe(`a server of ${version} that refuses`, () => {
+    let site: BackupSite;
+    let systemId: SystemId;
+    before(async () => {
+      site = await openBackupSite({ version });
+      systemId = await systemIdOf(site.server);
+    });
+    after(() => site[Symbol.asyncDispose]());
+
+    it('is understood while it summarizes no WAL', async () => {
+      assert.equal(await refusalOf(site.server, manifest({ systemId })), 'summaries-off');
+    });
+
+    it('is understood when the manifest is not one it can build on', async () => {
+      const { server } = site;
+      const other = toSystemId('7710781881545605755');
+      assert.equal(await refusalOf(server, manifest({ systemId: other })), 'other-cluster');
+      assert.equal(await refusalOf(server, manifest({ systemId: undefined })), 'manifest-version');
+      const damaged = async function* (): ByteSource {
+        for await (const chunk of manifest({ systemId })) {
+          yield Buffer.from(Buffer.from(chunk).toString().replace('1259', '1258'));
+        }
+      };
+      assert.equal(await refusalOf(server, damaged()), 'manifest-invalid');
+      assert.equal(await refusalOf(server, sourceOf(Buffer.from('{}\n'))), 'manifest-invalid');
+    });
+
+    it('is heard while the manifest is still being sent', async () => {
+      let sent = 0;
+      const endless = async function* (): ByteSource {
+        for (; sent < 4000; sent += 1) yield Buffer.alloc(64 * 1024, '!');
+      };
+      assert.equal(await refusalOf(site.server, endless()), 'manifest-invalid');
+      assert.ok(sent < 4000, 'all of it was sent');
+    });
+
+    it('lets what is wrong with the manifest through as it is', async () => {
+      const failing = async function* (): ByteSource {
+        yield Buffer.from('{ "PostgreSQL-Backup-Manifest-Version": 2,\n');
+        throw new RangeError('it ends here');
+      };
+      const source = protocolSource(await connectionOf(site.server), () => undefined);
+      const open = source.open(
+        { label: 'x', checkpoint: 'fast', verifyChecksums: true, sinceManifest: failing() },
+        { signal: FOREVER },
+      );
+      await assert.rejects(open, RangeError);
+    });
+
+    it('is understood when timelines or positions do not fit', async () => {
+      const { server } = site;
+      await server.query("alter system set summarize_wal = 'on'");
+      await server.query('select pg_reload_conf()');
+      await server.query('checkpoint');
+      const on = (range: Partial<ManifestWalRange>): Promise<string> =>
+        refusalOf(server, manifest({ systemId, range }));
+      assert.equal(await on({ timeline: 7 }), 'other-timeline');
+      assert.equal(await on({ endLsn: toLsn(0xff_0000_0000n) }), 'no-progress');
+    });
+
+    it('is answered by a full backup and a warning, or by an error, as was asked', async () => {
+      const { server } = site;
+      await server.query('create table t as select generate_series(1, 1000) as n');
+      const full = await site.push(WANTED);
+      const delta = await site.push(WANTED);
+      assert.equal(delta.delta?.parent, full.name);
+      await server.query('checkpoint');
+      const summaries = join(server.dataDir, 'pg_wal/summaries');
+      for (const name of readdirSync(summaries)) rmSync(join(summaries, name));
+
+      const failed = await site.tsbk(['backup-push', ...WANTED], {
+        env: { TSBK_DELTA_FALLBACK: 'fail' },
+      });
+      assert.equal(failed.code, 1, failed.stderr);
+      assert.match(failed.stderr, /\[delta-refused\]/);
+      assert.match(failed.stderr, /WAL summaries are required/);
+      const instead = await site.push(WANTED);
+      assert.equal(instead.delta, undefined);
+      assert.match(instead.reason, /WAL summaries are required/);
+      assert.match(instead.run.stderr, /"code":"delta-refused".*full backup instead/);
+    });
+  });
+}
+
+describe('without summaries', () => {
+  it('a server before 17 is not asked', async () => {
+    await using server = await startPostgres({ version: 16 });
+    const systemId = await systemIdOf(server);
+    assert.match(await refusalOf(server, manifest({ systemId })), /16 makes no incremental/);
+  });
+});
+
+/** So that a change of the manifest's frame does not make these tests mean something else. */
+it('the manifests of these tests are whole', async () => {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of manifest({ systemId: undefined })) chunks.push(chunk);
+  const text = Buffer.concat(chunks).toString();
+  const [body = '', last] = text.split('"Manifest-Checksum": ');
+  const sum = createHash('sha256').update(body).digest('hex');
+  assert.equal(last, `"${sum}"}\n`);
+});
