@@ -6,14 +6,19 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isPagedFile } from '@tsbk/core/format/increment/paged-file';
-import { openBackupSite, type BackupSite, type PushedBackup } from './support/backup-site.ts';
+import { archiveEverything } from './support/archiving-server.ts';
+import { openBackupSite, siteOf, type BackupSite } from './support/backup-site.ts';
 import { combineChain, listedFiles, membersOf } from './support/combine-chain.ts';
+import { eventually } from './support/eventually.ts';
 import {
   giveToServerUser,
   scratchPath,
   scratchPathForServerUser,
   startFrom,
+  startStandby,
+  type PostgresVersion,
   type Server,
 } from './support/postgres.ts';
 import { installedTsbk } from './support/tsbk.ts';
@@ -52,7 +57,7 @@ const STEPS_OF_WORK: readonly (readonly string[])[] = [
     'insert into shrinks select g, md5(g::text) from generate_series(5001, 9000) g',
     'vacuum full rewritten',
     'drop table dropped',
-    'create table made aside (n int)'.replace(' aside', ''),
+    'create table made (n int)',
     'insert into made select generate_series(1, 3000)',
     'insert into emptied select generate_series(1, 100)',
   ],
@@ -64,11 +69,6 @@ const STEPS_OF_WORK: readonly (readonly string[])[] = [
     'create database another',
   ],
 ];
-
-type Delta = PushedBackup & {
-  readonly delta?: { readonly parent: string; readonly count: number; readonly source: string };
-  readonly reason: string;
-};
 
 async function sums(server: Server): Promise<string> {
   const [row] = await server.query<{ sums: string }>(SUMS);
@@ -95,51 +95,131 @@ async function startAtBackup(site: BackupSite, directory: string): Promise<Serve
   });
 }
 
-for (const version of [17, 18] as const) {
-  test(`a chain of deltas by a server of ${version} holds what the server held`, async () => {
-    await using site = await openBackupSite({
-      version,
-      settings: { summarize_wal: 'on' },
-      tsbkEnv: { WALG_COMPRESSION_METHOD: 'none' },
-    });
-    const { server } = site;
-    await run(server, BEFORE);
-    const place = scratchPath('space');
-    mkdirSync(place);
-    giveToServerUser(place);
-    await run(server, [
-      `create tablespace aside location '${place}'`,
-      'create table elsewhere tablespace aside as select g as n from generate_series(1, 9000) g',
-    ]);
-    const full = (await site.push(STEPS)) as Delta;
-    assert.equal(full.delta, undefined);
-    assert.match(full.reason, /no backup yet/);
-    const chain = [full.name];
-    const [link] = await server.query<{ oid: string }>(
-      "select oid::text from pg_tablespace where spcname = 'aside'",
-    );
-    for (const [index, work] of STEPS_OF_WORK.entries()) {
-      await run(server, [...work, `delete from elsewhere where n = ${index}`]);
-      const expected = await sums(server);
-      const pushed = (await site.push(STEPS)) as Delta;
-      assert.deepEqual(
-        [pushed.delta?.parent, pushed.delta?.count, pushed.delta?.source],
-        [chain[0], index + 1, 'server'],
-      );
-      chain.unshift(pushed.name);
-      checkRecords(site.root, chain);
+test('a chain of deltas by a server of 17 holds what the server held, on a full backup of its files', async () => {
+  await using site = await openDeltaSite(17);
+  const { server } = site;
+  const full = await site.push([server.dataDir, ...STEPS]);
+  assert.equal(full.delta, undefined);
+  assert.match(full.reason, /no backup yet/);
+  const chain = [full.name];
+  const expected: string[] = [];
+  for (const work of STEPS_OF_WORK) {
+    await run(server, [...work, 'delete from elsewhere where n % 3000 = 1']);
+    expected.unshift(await sums(server));
+    chain.unshift(await pushDelta(site, chain));
+  }
 
-      const directory = scratchPathForServerUser('combined');
-      const space = scratchPathForServerUser('combined-space');
-      combineChain(site.root, chain, { directory, links: { [link?.oid ?? '']: space } });
-      await using restored = await startAtBackup(site, directory);
-      assert.equal(await sums(restored), expected);
-    }
+  const directory = scratchPathForServerUser('combined');
+  const space = scratchPathForServerUser('combined-space');
+  combineChain(site.root, chain, { directory, links: { [await spaceOf(server)]: space } });
+  await using combined = await startAtBackup(site, directory);
+  assert.equal(await sums(combined), expected[0]);
+  await combined.close();
+
+  const moved = `${site.place}=${scratchPathForServerUser('moved-space')}`;
+  const args = [chain[1] ?? '', '--target-immediate', '--tablespace-mapping', moved];
+  await using restored = await site.restore({ args });
+  assert.equal(await sums(restored.server), expected[1]);
+});
+
+test('a chain of deltas goes on when a standby of 18 takes one of them', async () => {
+  await using site = await openSummarizing(18);
+  const { server: primary } = site;
+  await run(primary, BEFORE);
+  await using standbyServer = await startStandby(primary, { settings: { summarize_wal: 'on' } });
+  const standby = siteOf(standbyServer, { ...site.env, WALG_FILE_PREFIX: site.root });
+  // What a standby has not replayed it has not summarized: it was there before the parent.
+  const full = await site.push(STEPS);
+  await run(primary, STEPS_OF_WORK[0] ?? []);
+  await moveRestartpoint(primary, standbyServer);
+  const onStandby = await whileMoving(primary, () => pushDelta(standby, [full.name]));
+  await run(primary, STEPS_OF_WORK[1] ?? []);
+  const chain = [onStandby, full.name];
+  chain.unshift(await pushDelta(site, chain));
+  const expected = await sums(primary);
+  await archiveEverything(primary);
+
+  await using restored = await site.restore();
+  assert.equal(await sums(restored.server), expected);
+});
+
+interface DeltaSite extends BackupSite {
+  /** Where a tablespace is. */
+  readonly place: string;
+}
+
+function openSummarizing(version: PostgresVersion): Promise<BackupSite> {
+  return openBackupSite({
+    version,
+    settings: { summarize_wal: 'on' },
+    tsbkEnv: { WALG_COMPRESSION_METHOD: 'none' },
   });
 }
 
+/** A server with tables, some in a tablespace, that has not been backed up yet. */
+async function openDeltaSite(version: PostgresVersion): Promise<DeltaSite> {
+  const site = await openSummarizing(version);
+  const place = scratchPath('space');
+  mkdirSync(place);
+  giveToServerUser(place);
+  await run(site.server, [
+    ...BEFORE,
+    `create tablespace aside location '${place}'`,
+    'create table elsewhere tablespace aside as select g as n from generate_series(1, 9000) g',
+    'vacuum',
+  ]);
+  return { ...site, place };
+}
+
+async function spaceOf(server: Server): Promise<string> {
+  const [row] = await server.query<{ oid: string }>(
+    "select oid::text from pg_tablespace where spcname = 'aside'",
+  );
+  return row?.oid ?? '';
+}
+
+/** Takes the delta that comes after `chain`, newest first, and looks at its records. */
+async function pushDelta(site: BackupSite, chain: readonly string[]): Promise<string> {
+  const { name, delta, reason } = await site.push(STEPS);
+  const place = { parent: chain[0], full: chain.at(-1), count: chain.length, source: 'server' };
+  assert.deepEqual(delta, place, reason);
+  checkRecords(site.root, name, chain[0] ?? '');
+  return name;
+}
+
+/** Lets the standby's next backup start later than the parent ends. */
+async function moveRestartpoint(primary: Server, standby: Server): Promise<void> {
+  await primary.query('checkpoint');
+  const [row] = await primary.query<{ lsn: string }>('select pg_current_wal_lsn()::text as lsn');
+  await eventually('the standby replaying', async () => {
+    const [answer] = await standby.query<{ there: boolean }>(
+      `select pg_last_wal_replay_lsn() >= '${row?.lsn}' as there`,
+    );
+    return answer?.there === true ? true : undefined;
+  });
+  await standby.query('checkpoint');
+}
+
+/** The WAL of a standby's backup is archived when the primary moves on. */
+async function whileMoving<T>(primary: Server, work: () => Promise<T>): Promise<T> {
+  let isDone = false;
+  const moving = (async () => {
+    while (!isDone) {
+      await primary.query("select pg_logical_emit_message(false, 'tsbk', 'x')");
+      await primary.query('select pg_switch_wal()');
+      await sleep(500);
+    }
+  })();
+  try {
+    return await work();
+  } finally {
+    isDone = true;
+    await moving;
+  }
+}
+
 /** Only what WAL-G restores from increments is one, and it is small where little has changed. */
-function checkRecords(root: string, [name = '', parent = '']: readonly string[]): void {
+function checkRecords(root: string, name: string, parent: string): void {
   const before = listedFiles(root, parent);
   const members = new Map(membersOf(root, name).map((member) => [member.name, member]));
   let quiet = 0;
