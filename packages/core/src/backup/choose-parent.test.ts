@@ -97,6 +97,7 @@ describe('chooseParent', () => {
   it('asks for a full backup where the rules do', () => {
     refuses(choose(CHAIN, { full: true }), /--full/, false);
     refuses(choose(CHAIN, { maxSteps: 0 }), /MAX_STEPS is 0/, false);
+    refuses(choose(CHAIN, { maxSteps: 0, fromName: 'full' }), /MAX_STEPS is 0/, true);
     refuses(choose([]), /no backup yet/, false);
     refuses(choose(CHAIN, { maxSteps: 2 }), /second is delta 2 of the 2/, false);
     const permanent = [backup('kept', { start: 1, permanent: true })];

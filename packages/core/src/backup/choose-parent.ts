@@ -54,7 +54,11 @@ export function chooseParent(
   made: NewBackup,
 ): ParentChoice {
   if (request.full) return byRule('--full was given');
-  if (request.maxSteps === 0) return byRule('TSBK_DELTA_MAX_STEPS is 0');
+  if (request.maxSteps === 0) {
+    // Who names a parent wants a delta, and has forgotten to allow one.
+    const isNamed = request.fromName !== undefined || request.fromUserData !== undefined;
+    return isNamed ? inTheWay(NONE_ALLOWED) : byRule(NONE_ALLOWED);
+  }
   const candidate = candidateOf(backups, request);
   if (candidate === undefined) return noCandidate(request);
   return ruledOut(candidate, request, made) ?? onTopOf(candidate, backups, { request, made });
@@ -87,6 +91,8 @@ function onTopOf(
   // Counted from the newest one also where the parent is the full one, as WAL-G does.
   return { kind: 'delta', chain: used, count: (candidate.sentinel.delta?.count ?? 0) + 1 };
 }
+
+const NONE_ALLOWED = 'TSBK_DELTA_MAX_STEPS is 0';
 
 type Chain = readonly [BackupSummary, ...BackupSummary[]];
 

@@ -44,7 +44,10 @@ describe('IncrementsSent', () => {
 
   it('refuses a manifest that says something else', async () => {
     const [one = ''] = many;
-    await refuses(check([one], [fileOf(one, Buffer.from(CONTENT).fill('x', 3, 4))]), /not what its manifest says/);
+    await refuses(
+      check([one], [fileOf(one, Buffer.from(CONTENT).fill('x', 3, 4))]),
+      /not what its manifest says/,
+    );
     const longer = { ...fileOf(one), bytes: CONTENT.length + 1 };
     await refuses(check([one], [longer]), /not what its manifest says/);
     await refuses(check([one], []), /not in the manifest/);

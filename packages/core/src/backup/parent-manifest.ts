@@ -7,6 +7,7 @@ import { manifestFileOf } from '../format/manifest-line.ts';
 import { lineSeparator } from '../format/format-manifest.ts';
 import { PAGE_BYTES } from '../format/page.ts';
 import type { ByteSource } from '../ports/bytes.ts';
+import type { PromisedObject } from '../ports/extract.ts';
 import { openVerified } from '../repository/open-verified.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
 import { readParentFiles, type ParentBackup } from './parent.ts';
@@ -15,8 +16,8 @@ import { readParentFiles, type ParentBackup } from './parent.ts';
  * The parent's manifest as a server is given it: without the lines of files that WAL-G would not take
  * for files of pages, and of those that the parent's files metadata does not list. What is not
  * listed the server sends whole. All that is kept is kept byte for byte; the checksum at its end is
- * made anew, after the old one was found right. Throws `backup-incomplete`, `record-invalid` and what
- * `openVerified` throws, some of it only while it is read.
+ * made anew, after the old one was found right. Throws `backup-incomplete`, `record-invalid` and, when
+ * it is read, what `openVerified` throws.
  */
 export async function parentManifest(
   repository: Repository,
@@ -27,8 +28,17 @@ export async function parentManifest(
   if (manifest === undefined) throw new TypeError(`${parent.name} was chosen without a manifest`);
   const names = new NameIndexBuilder();
   await readParentFiles(repository, parent, { signal, onFile: ({ name }) => names.add(name) });
+  return read(repository, { manifest, listed: names.index() }, { signal });
+}
+
+/** Opened when somebody reads: there may be no server to give it to. */
+async function* read(
+  repository: Repository,
+  { manifest, listed }: { readonly manifest: PromisedObject; readonly listed: NameIndex },
+  { signal }: RunOptions,
+): ByteSource {
   const source = await openVerified(repository, manifest, { signal });
-  return filterManifest(source, { what: manifest.key, listed: names.index() });
+  yield* filterManifest(source, { what: manifest.key, listed });
 }
 
 interface FilterOptions {

@@ -12,6 +12,7 @@ import type { Repository } from '../repository/repository.ts';
 import type { LoadedSettings } from '../settings/load.ts';
 import { probeConditionalWrites } from '../storage/probe-conditional-writes.ts';
 import { checkArchivedSegment } from '../check/check-archiving.ts';
+import { checkDeltas } from '../check/check-deltas.ts';
 import { checkRepository } from '../check/check-repository.ts';
 import { checkServer } from '../check/check-server.ts';
 import { failed, ok, type Finding } from '../check/finding.ts';
@@ -39,7 +40,9 @@ export async function runCheck(request: CheckRequest): Promise<Finding[]> {
   const connection = await loadConnection(request.environment);
   await using session = await trySession(connection, findings, signal);
   const facts = session === undefined ? undefined : await readServerFacts(session);
-  if (facts !== undefined) findings.push(...checkServer(facts));
+  if (facts !== undefined) {
+    findings.push(...checkServer(facts), ...checkDeltas(facts, settings.config));
+  }
   const same = session === undefined ? connection : onlyHost(connection, session.host);
   findings.push(...(await checkReplication(same, repository, { signal, storeWorks })));
   if (session !== undefined && facts !== undefined && storeWorks && archives(facts)) {

@@ -1,8 +1,7 @@
 import type { TsbkError } from '../kernel/errors.ts';
 import type { BackupDetail } from '../repository/catalog.ts';
-import { backupFolder, isLastTar, manifestKey, partitionsFolder } from '../repository/layout.ts';
-import type { PromisedObject } from '../ports/extract.ts';
-import { extensionOf } from '../repository/read-object.ts';
+import { backupFolder, isLastTar, partitionsFolder } from '../repository/layout.ts';
+import { manifestObject } from '../repository/manifest-object.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
 import type { PlannedTar } from './plan.ts';
 import { broken } from './read-chain.ts';
@@ -71,15 +70,6 @@ function isWanted({ listed, isNewest }: ListedTars, basename: string): boolean {
   return !isLastTar(basename) && listed.get(basename) !== false;
 }
 
-/** The manifest that tsbk stored beside the tars. */
-export function planManifest({ name, others, side }: BackupDetail): PromisedObject | undefined {
-  const base = manifestKey(name);
-  const found = others.find(({ key }) => key === base || key.startsWith(`${base}.`));
-  if (found === undefined) return undefined;
-  const record = side?.objects.get(found.key.slice(backupFolder(name).length));
-  return { key: found.key, extension: extensionOf(found.key, base), record };
-}
-
 /** What is wrong with the objects of a backup, so that a restore would fail half-way. */
 export function objectProblems(
   newest: BackupDetail,
@@ -91,7 +81,7 @@ export function objectProblems(
   const problems: TsbkError[] = [];
   if (isNewest && !tars.some(({ last }) => !last)) problems.push(broken(newest, 'it has no tars'));
   if (missing.length > 0) problems.push(broken(newest, `${of} lacks ${missing.join(', ')}`));
-  if (isNewest && side !== undefined && planManifest(detail) === undefined) {
+  if (isNewest && side !== undefined && manifestObject(detail) === undefined) {
     problems.push(broken(newest, 'it lacks its backup_manifest'));
   }
   return problems;

@@ -9,12 +9,12 @@ import {
 } from '../repository/catalog.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
 import { finishTimeOf } from '../repository/backup-facts.ts';
+import { manifestObject } from '../repository/manifest-object.ts';
 import { checkPlaces, type CheckedPlaces, type Place } from './check-destination.ts';
 import { chooseWay, type ChosenWay } from './choose-way.ts';
 import type { WalWay } from '../repository/wal-way/wal-way.ts';
 import { measureManifest, type MeasuredFiles } from './measure-manifest.ts';
 import { planChain, type PlannedChain } from './plan-chain.ts';
-import { planManifest } from './plan-objects.ts';
 import { planTablespaces, type PlannedTablespace } from './plan-tablespaces.ts';
 import { planWal } from './plan-wal.ts';
 import { planWarnings } from './plan-warnings.ts';
@@ -119,7 +119,7 @@ async function planObjects(
 ): Promise<PlannedObjects> {
   const [newest, ...parents] = details;
   const { sentinel, metadata } = newest;
-  const manifest = planManifest(newest);
+  const manifest = manifestObject(newest);
   const tars = links.flatMap((link) => link.tars);
   const sizes = {
     links,

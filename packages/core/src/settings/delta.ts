@@ -8,7 +8,7 @@ export const DELTA_SETTINGS = {
     env: ['TSBK_DELTA_MAX_STEPS', 'WALG_DELTA_MAX_STEPS'],
     kind: integer(0, 1000),
     default: 0,
-    commands: ['backup-push'],
+    commands: ['backup-push', 'check'],
     doc: 'How many deltas may follow a full backup before the next one is full again. 0: every backup is full.',
   }),
   deltaOrigin: setting({
