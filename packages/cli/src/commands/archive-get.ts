@@ -28,10 +28,10 @@ export const archiveGet: CommandDeclaration = {
   settings: 'archive-get',
   exits: {
     0: 'The file is in place, whole and verified.',
-    1: 'The repository answered, and the file is not in it.',
+    1: 'The repository answered, and the file is not in it; of a segment, its timeline ends there.',
     74: 'The same under the name wal-fetch, as WAL-G has it.',
     75: 'It could not be found out, and the data directory is a standby’s: ask again.',
-    200: 'It could not be found out: recovery must not go on as if the file did not exist.',
+    200: 'It could not be found out, or is missing in the middle: recovery must not end there.',
   },
   examples: [
     {
