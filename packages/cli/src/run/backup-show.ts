@@ -7,6 +7,7 @@ import { stringifyJson, type JsonObject, type JsonValue } from '@tsbk/core/forma
 import { factsOf, type BackupFacts } from '@tsbk/core/repository/backup-facts';
 import { readBackup, type BackupDetail } from '@tsbk/core/repository/catalog';
 import { newestBackup } from '@tsbk/core/repository/newest-backup';
+import { readChain, type Chain } from '@tsbk/core/restore/read-chain';
 import { missingWal, walOfBackup } from '@tsbk/core/repository/wal-of-backup';
 import type { TablespaceEntry } from '@tsbk/core/repository/tablespace-spec';
 import type { Run } from '../command.ts';
@@ -25,7 +26,8 @@ export const runBackupShow: Run = async (context) => {
   const segmentBytes = context.config.walSegmentBytes;
   const segments = await walOfBackup(repository, backup, { signal, segmentBytes });
   const missing = await missingWal(repository, segments, { signal });
-  const shown = { backup, segments, missing };
+  const chain = await readChain(repository, backup, { signal });
+  const shown = { backup, chain, segments, missing };
   const text =
     context.flags.on('json') === true ? indentJson(stringifyJson(asJson(shown)), 2) : asText(shown);
   context.out(`${text}\n`);
@@ -34,16 +36,18 @@ export const runBackupShow: Run = async (context) => {
 
 interface Shown {
   readonly backup: BackupDetail;
+  readonly chain: Chain;
   /** WAL that the backup needs to become consistent. */
   readonly segments: readonly string[];
   readonly missing: readonly string[];
 }
 
-function asText({ backup, segments, missing }: Shown): string {
+function asText({ backup, chain, segments, missing }: Shown): string {
   const facts = factsOf(backup);
   const lines: (readonly [string, string])[] = [
     ['name', backup.name],
     ['kind', kindOf(backup)],
+    ...chainLines(chain),
     ['started', show(facts.startTime, formatInstant)],
     ['finished', show(facts.finishTime, formatInstant)],
     ['permanent', facts.permanent ? 'yes' : 'no'],
@@ -64,7 +68,7 @@ function asText({ backup, segments, missing }: Shown): string {
 }
 
 /** 64-bit integers are texts here, so that every reader of JSON keeps them whole. */
-function asJson({ backup, segments, missing }: Shown): JsonObject {
+function asJson({ backup, chain, segments, missing }: Shown): JsonObject {
   const facts = factsOf(backup);
   const orNull = <T>(value: T | undefined, convert: (value: T) => JsonValue): JsonValue =>
     value === undefined ? null : convert(value);
@@ -72,6 +76,8 @@ function asJson({ backup, segments, missing }: Shown): JsonObject {
   return {
     name: backup.name,
     kind: kindOf(backup),
+    chain: chain.links.map(({ name }) => name),
+    chain_problem: orNull(chain.problem?.message, same),
     start_time: orNull(facts.startTime, formatInstant),
     finish_time: orNull(facts.finishTime, formatInstant),
     permanent: facts.permanent,
@@ -90,6 +96,12 @@ function asJson({ backup, segments, missing }: Shown): JsonObject {
     made_by: madeBy(backup),
     objects: backup.tars.map(({ key, bytes }) => ({ key, bytes })),
   };
+}
+
+/** What a delta builds on, down to the full backup. */
+function chainLines({ links, problem }: Chain): (readonly [string, string])[] {
+  const parents = links.slice(1).map(({ name }): [string, string] => ['builds on', name]);
+  return problem === undefined ? parents : [...parents, ['BROKEN', problem.message]];
 }
 
 function show<T>(value: T | undefined, format: (value: T) => string): string {
