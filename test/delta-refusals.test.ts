@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { after, before, describe, it, test } from 'node:test';
 import { formatManifest } from '@tsbk/core/format/format-manifest';
 import type { ManifestFile, ManifestWalRange } from '@tsbk/core/format/manifest';
 import { isTsbkError } from '@tsbk/core/kernel/errors';
@@ -16,7 +16,7 @@ import { refusalReasonOf } from '@tsbk/core/postgres/incremental-refusal';
 import { protocolSource } from '@tsbk/core/postgres/protocol-source';
 import { openReplicationSession } from '@tsbk/core/postgres/replication-session';
 import { sourceOf } from '@tsbk/core/stream/source';
-import { openBackupSite, type BackupSite } from './support/backup-site.ts';
+import { openBackupSite } from './support/backup-site.ts';
 import { connectionOf, startPostgres, type Server } from './support/postgres.ts';
 
 const FOREVER = new AbortController().signal;
@@ -64,20 +64,19 @@ async function systemIdOf(server: Server): Promise<SystemId> {
 
 for (const version of [17, 18] as const) {
   describe(`a server of ${version} that refuses`, () => {
-    let site: BackupSite;
+    let server: Server;
     let systemId: SystemId;
     before(async () => {
-      site = await openBackupSite({ version });
-      systemId = await systemIdOf(site.server);
+      server = await startPostgres({ version });
+      systemId = await systemIdOf(server);
     });
-    after(() => site[Symbol.asyncDispose]());
+    after(() => server.close());
 
     it('is understood while it summarizes no WAL', async () => {
-      assert.equal(await refusalOf(site.server, manifest({ systemId })), 'summaries-off');
+      assert.equal(await refusalOf(server, manifest({ systemId })), 'summaries-off');
     });
 
     it('is understood when the manifest is not one it can build on', async () => {
-      const { server } = site;
       const other = toSystemId('7710781881545605755');
       assert.equal(await refusalOf(server, manifest({ systemId: other })), 'other-cluster');
       assert.equal(await refusalOf(server, manifest({ systemId: undefined })), 'manifest-version');
@@ -95,7 +94,7 @@ for (const version of [17, 18] as const) {
       const endless = async function* (): ByteSource {
         for (; sent < 4000; sent += 1) yield Buffer.alloc(64 * 1024, '!');
       };
-      assert.equal(await refusalOf(site.server, endless()), 'manifest-invalid');
+      assert.equal(await refusalOf(server, endless()), 'manifest-invalid');
       assert.ok(sent < 4000, 'all of it was sent');
     });
 
@@ -104,7 +103,7 @@ for (const version of [17, 18] as const) {
         yield Buffer.from('{ "PostgreSQL-Backup-Manifest-Version": 2,\n');
         throw new RangeError('it ends here');
       };
-      const source = protocolSource(await connectionOf(site.server), () => undefined);
+      const source = protocolSource(await connectionOf(server), () => undefined);
       const open = source.open(
         { label: 'x', checkpoint: 'fast', verifyChecksums: true, sinceManifest: failing() },
         { signal: FOREVER },
@@ -113,7 +112,6 @@ for (const version of [17, 18] as const) {
     });
 
     it('is understood when timelines or positions do not fit', async () => {
-      const { server } = site;
       await server.query("alter system set summarize_wal = 'on'");
       await server.query('select pg_reload_conf()');
       await server.query('checkpoint');
@@ -122,41 +120,40 @@ for (const version of [17, 18] as const) {
       assert.equal(await on({ timeline: 7 }), 'other-timeline');
       assert.equal(await on({ endLsn: toLsn(0xff_0000_0000n) }), 'no-progress');
     });
-
-    it('is answered by a full backup and a warning, or by an error, as was asked', async () => {
-      const { server } = site;
-      await server.query('create table t as select generate_series(1, 1000) as n');
-      const full = await site.push(WANTED);
-      const delta = await site.push(WANTED);
-      assert.equal(delta.delta?.parent, full.name);
-      await server.query('checkpoint');
-      const summaries = join(server.dataDir, 'pg_wal/summaries');
-      for (const name of readdirSync(summaries)) rmSync(join(summaries, name));
-
-      const failed = await site.tsbk(['backup-push', ...WANTED], {
-        env: { TSBK_DELTA_FALLBACK: 'fail' },
-      });
-      assert.equal(failed.code, 1, failed.stderr);
-      assert.match(failed.stderr, /\[delta-refused\]/);
-      assert.match(failed.stderr, /WAL summaries are required/);
-      const instead = await site.push(WANTED);
-      assert.equal(instead.delta, undefined);
-      assert.match(instead.reason, /WAL summaries are required/);
-      assert.match(instead.run.stderr, /"code":"delta-refused".*full backup instead/);
-    });
   });
 }
 
-describe('without summaries', () => {
-  it('a server before 17 is not asked', async () => {
-    await using server = await startPostgres({ version: 16 });
-    const systemId = await systemIdOf(server);
-    assert.match(await refusalOf(server, manifest({ systemId })), /16 makes no incremental/);
+test('a refusal is answered by a full backup and a warning, or by an error, as was asked', async () => {
+  await using site = await openBackupSite({ version: 17, settings: { summarize_wal: 'on' } });
+  const { server } = site;
+  await server.query('create table t as select generate_series(1, 1000) as n');
+  const full = await site.push(WANTED);
+  const delta = await site.push(WANTED);
+  assert.equal(delta.delta?.parent, full.name);
+  await server.query('checkpoint');
+  const summaries = join(server.dataDir, 'pg_wal/summaries');
+  for (const name of readdirSync(summaries)) rmSync(join(summaries, name));
+
+  const failed = await site.tsbk(['backup-push', ...WANTED], {
+    env: { TSBK_DELTA_FALLBACK: 'fail' },
   });
+  assert.equal(failed.code, 1, failed.stderr);
+  assert.match(failed.stderr, /\[delta-refused\]/);
+  assert.match(failed.stderr, /WAL summaries are required/);
+  const instead = await site.push(WANTED);
+  assert.equal(instead.delta, undefined);
+  assert.match(instead.reason, /WAL summaries are required/);
+  assert.match(instead.run.stderr, /"code":"delta-refused".*full backup instead/);
+});
+
+test('a server before 17 is not asked', async () => {
+  await using server = await startPostgres({ version: 16 });
+  const systemId = await systemIdOf(server);
+  assert.match(await refusalOf(server, manifest({ systemId })), /16 makes no incremental/);
 });
 
 /** So that a change of the manifest's frame does not make these tests mean something else. */
-it('the manifests of these tests are whole', async () => {
+test('the manifests of these tests are whole', async () => {
   const chunks: Uint8Array[] = [];
   for await (const chunk of manifest({ systemId: undefined })) chunks.push(chunk);
   const text = Buffer.concat(chunks).toString();

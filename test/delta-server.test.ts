@@ -122,24 +122,32 @@ test('a chain of deltas by a server of 17 holds what the server held, on a full 
   assert.equal(await sums(restored.server), expected[1]);
 });
 
-test('a chain of deltas goes on when a standby of 18 takes one of them', async () => {
+test('a chain of deltas goes on when a standby of 18 takes one of them, and when it is promoted', async () => {
   await using site = await openSummarizing(18);
   const { server: primary } = site;
   await run(primary, BEFORE);
-  await using standbyServer = await startStandby(primary, { settings: { summarize_wal: 'on' } });
-  const standby = siteOf(standbyServer, { ...site.env, WALG_FILE_PREFIX: site.root });
+  const settings = { WALG_FILE_PREFIX: site.root, WALG_COMPRESSION_METHOD: 'none' };
+  await using standbyServer = await startStandby(primary, {
+    settings: { summarize_wal: 'on', archive_mode: 'on' },
+    env: { ...installedTsbk().env, ...settings },
+  });
+  const standby = siteOf(standbyServer, settings);
   // What a standby has not replayed it has not summarized: it was there before the parent.
   const full = await site.push(STEPS);
   await run(primary, STEPS_OF_WORK[0] ?? []);
   await moveRestartpoint(primary, standbyServer);
   const onStandby = await whileMoving(primary, () => pushDelta(standby, [full.name]));
-  await run(primary, STEPS_OF_WORK[1] ?? []);
-  const chain = [onStandby, full.name];
-  chain.unshift(await pushDelta(site, chain));
-  const expected = await sums(primary);
-  await archiveEverything(primary);
 
-  await using restored = await site.restore();
+  // Where a timeline begins exactly with a segment, servers find no summary that begins there.
+  await primary.query('create table last_of_primary (n int)');
+  await untilReplayed(primary, standbyServer);
+  await standbyServer.query('select pg_promote()');
+  await run(standbyServer, STEPS_OF_WORK[1] ?? []);
+  const expected = await sums(standbyServer);
+  const promoted = await pushDelta(standby, [onStandby, full.name]);
+  assert.match(promoted, /^base_00000002.*_D_00000001/);
+  await archiveEverything(standbyServer);
+  await using restored = await standby.restore();
   assert.equal(await sums(restored.server), expected);
 });
 
@@ -190,6 +198,11 @@ async function pushDelta(site: BackupSite, chain: readonly string[]): Promise<st
 /** Lets the standby's next backup start later than the parent ends. */
 async function moveRestartpoint(primary: Server, standby: Server): Promise<void> {
   await primary.query('checkpoint');
+  await untilReplayed(primary, standby);
+  await standby.query('checkpoint');
+}
+
+async function untilReplayed(primary: Server, standby: Server): Promise<void> {
   const [row] = await primary.query<{ lsn: string }>('select pg_current_wal_lsn()::text as lsn');
   await eventually('the standby replaying', async () => {
     const [answer] = await standby.query<{ there: boolean }>(
@@ -197,7 +210,6 @@ async function moveRestartpoint(primary: Server, standby: Server): Promise<void>
     );
     return answer?.there === true ? true : undefined;
   });
-  await standby.query('checkpoint');
 }
 
 /** The WAL of a standby's backup is archived when the primary moves on. */
