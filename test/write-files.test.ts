@@ -36,6 +36,7 @@ function fileOf(bytes: number, now: (read: number) => Uint8Array): DataFile {
       target.set(there);
       return there.length;
     },
+    modifiedNow: () => FACTS.modified,
     [Symbol.dispose]: () => undefined,
   };
 }
@@ -71,6 +72,7 @@ async function write(
       directories: directories.map(path),
       files: files.map(path),
       verifyBefore: verifyBefore === undefined ? undefined : toLsn(verifyBefore),
+      delta: undefined,
     },
     {
       signal: new AbortController().signal,
@@ -252,7 +254,7 @@ describe('writeFiles', () => {
       () =>
         writeFiles(
           repository,
-          { ...task, verifyBefore: undefined },
+          { ...task, verifyBefore: undefined, delta: undefined },
           {
             signal: stop.signal,
             onBatch: () => undefined,

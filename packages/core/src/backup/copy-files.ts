@@ -4,7 +4,7 @@ import { parseTablespaceMap, type TablespaceLink } from '../format/tablespace-ma
 import { TsbkError } from '../kernel/errors.ts';
 import type { FilesBackup, FilesEnd } from '../ports/backup-source.ts';
 import type { ServerIdentity } from '../ports/backup-server.ts';
-import type { FilesTask } from '../ports/files.ts';
+import type { DeltaTask, FilesTask } from '../ports/files.ts';
 import type { Lanes } from '../ports/lanes.ts';
 import type { Report } from '../ports/report.ts';
 import type { FileList } from '../repository/file-list.ts';
@@ -14,7 +14,9 @@ import { eachParallel } from '../stream/parallel.ts';
 import type { Spool } from '../stream/spool.ts';
 import type { CopiedBackup } from './copied-backup.ts';
 import { fileRecords, type FileRecords } from './file-records.ts';
+import { readKnownFiles, type KnownFiles } from './known-files.ts';
 import type { PackedPart } from './pack.ts';
+import type { Delta } from './parent.ts';
 import { planParts, survey, type PlannedPart } from './plan-files.ts';
 import { readControlFile, type ControlCopy } from './read-control-file.ts';
 import { storeControl } from './store-control.ts';
@@ -29,6 +31,7 @@ interface CopyInputs {
   readonly list: FileList;
   readonly name: string;
   readonly identity: ServerIdentity;
+  readonly delta: Delta | undefined;
 }
 
 interface CopyOptions {
@@ -78,6 +81,7 @@ export async function copyFiles(inputs: CopyInputs, options: CopyOptions): Promi
     labels,
     tablespaces: links.map(({ oid, location }) => ({ oid, location })),
     plainBytes: records.bytes(),
+    catalogBytes: records.fileBytes(),
     stopLsn: end.stopLsn,
     timeline: end.timeline,
   };
@@ -90,7 +94,7 @@ interface WrittenParts {
 }
 
 async function writeParts(
-  { lanes, backup, list, name, identity }: CopyInputs,
+  { repository, lanes, backup, list, name, identity, delta }: CopyInputs,
   { control }: ControlCopy,
   options: CopyOptions & { readonly records: FileRecords },
 ): Promise<WrittenParts> {
@@ -108,6 +112,7 @@ async function writeParts(
     width: lanes.width,
     partBytesMax,
   });
+  const known = delta && (await readKnownFiles(repository, delta.parent, { signal }));
   const verify = options.verifyChecksums && control.dataChecksumVersion > 0;
   const parts: PackedPart[] = [];
   let number = 0;
@@ -117,6 +122,7 @@ async function writeParts(
       key: `${partitionsFolder(name)}${partName(number)}`,
       root: backup.directory,
       verifyBefore: verify ? backup.start.startLsn : undefined,
+      delta: delta && known && deltaTask(part, delta, known),
     });
     const names = list.tar();
     const onBatch = records.intake(names);
@@ -133,6 +139,10 @@ function taskOf(
   task: Omit<FilesTask, 'directories' | 'files'>,
 ): FilesTask {
   return { ...task, directories, files };
+}
+
+function deltaTask({ files }: PlannedPart, { parent }: Delta, known: KnownFiles): DeltaTask {
+  return { base: parent.startLsn, known: files.map((path) => known.of(path)) };
 }
 
 /** The listing, and on the way what of it is for people and what for later. */

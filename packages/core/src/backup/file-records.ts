@@ -1,15 +1,12 @@
-import { crc32c, crc32cHex } from '../format/crc32c.ts';
-import { lineSeparator } from '../format/format-manifest.ts';
-import { manifestLineOf } from '../format/manifest-line.ts';
 import type { Instant } from '../kernel/instant.ts';
 import { TsbkError } from '../kernel/errors.ts';
-import type { SourceMember } from '../ports/backup-source.ts';
 import type { ByteSource } from '../ports/bytes.ts';
 import type { DamagedPages, FilesBatch, ReadMember } from '../ports/files.ts';
 import type { Report } from '../ports/report.ts';
 import type { FileList, TarNames } from '../repository/file-list.ts';
 import type { Spool } from '../stream/spool.ts';
 import type { LabelFiles } from './copied-backup.ts';
+import { manifestLines } from './manifest-lines.ts';
 import type { ControlCopy } from './read-control-file.ts';
 import { pathOf } from './source-member.ts';
 
@@ -27,8 +24,10 @@ export interface FileRecords {
   labels(labels: LabelFiles, written: Instant): Promise<void>;
   /** See `frameManifest`. */
   manifestLines(): ByteSource;
-  /** Payload bytes of all files. */
+  /** Payload bytes of the tars. */
   bytes(): number;
+  /** Lengths of all files, whatever of them is in the tars. */
+  fileBytes(): number;
 }
 
 interface RecordsOptions {
@@ -41,34 +40,34 @@ interface RecordsOptions {
 const NAMED_MAX = 20;
 const DAMAGED_MAX = 1000;
 
-interface ManifestEntry extends Pick<SourceMember, 'path' | 'rawPath' | 'bytes' | 'modified'> {
-  readonly crc: number;
-}
-
 /** Records for `list`, for the manifest and for people. */
 export function fileRecords({ list, spool, report }: RecordsOptions): FileRecords {
-  const lines = spool.text();
+  const lines = manifestLines(spool);
   const damaged: DamagedPages[] = [];
   let pending: Promise<void> = Promise.resolve();
-  let files = 0;
   let readBytes = 0;
   let payloadBytes = 0;
+  let fileBytes = 0;
   let totalBytes: number | undefined;
 
-  const addLine = async ({ crc, ...file }: ManifestEntry): Promise<void> => {
-    const sum = { checksumAlgorithm: 'CRC32C', checksum: crc32cHex(crc) } as const;
-    const line = lineSeparator(files) + manifestLineOf({ ...file, ...sum });
-    files += 1;
-    payloadBytes += file.bytes;
-    await lines.append(line);
+  const addSmall = async (file: Parameters<typeof lines.addSmall>[0]): Promise<void> => {
+    payloadBytes += file.bytes.length;
+    fileBytes += file.bytes.length;
+    await lines.addSmall(file);
   };
   const record = async (member: ReadMember, names: TarNames): Promise<void> => {
     const { path, rawPath } = pathOf(member.path);
-    const { bytes, modified, crc } = member;
-    if (rawPath === undefined) await list.add({ name: `/${path}`, modified });
+    const { modified } = member;
+    const content = member.content === 'whole' ? undefined : member.content;
+    if (rawPath === undefined) await list.add({ name: `/${path}`, modified, content });
     else reportName(path, report);
-    await names.add(`/${path}`);
-    if (member.kind === 'file') await addLine({ ...pathOf(member.path), bytes, modified, crc });
+    if (member.contradicts === true) reportContradiction(path, report);
+    if (content !== 'skipped') {
+      await names.add(`/${path}`);
+      payloadBytes += member.bytes;
+    }
+    fileBytes += member.fileBytes;
+    if (member.kind === 'file') await lines.add(member);
   };
   const recordAll = async (members: readonly ReadMember[], names: TarNames): Promise<void> => {
     for (const member of members) await record(member, names);
@@ -92,20 +91,14 @@ export function fileRecords({ list, spool, report }: RecordsOptions): FileRecord
     requireSound: () => {
       if (damaged.length > 0) throw checksumFailure(damaged);
     },
-    control: async ({ member, bytes }) => {
-      const { path, modified } = member;
-      await addLine({ path, bytes: bytes.length, modified, crc: crc32c(bytes) });
-    },
+    control: ({ member: { path, modified }, bytes }) => addSmall({ path, bytes, modified }),
     labels: async ({ label, tablespaceMap }, modified) => {
-      for (const [path, bytes] of [
-        ['backup_label', label],
-        ['tablespace_map', tablespaceMap],
-      ] as const) {
-        await addLine({ path, bytes: bytes.length, modified, crc: crc32c(bytes) });
-      }
+      await addSmall({ path: 'backup_label', bytes: label, modified });
+      await addSmall({ path: 'tablespace_map', bytes: tablespaceMap, modified });
     },
     manifestLines: () => lines.read(),
     bytes: () => payloadBytes,
+    fileBytes: () => fileBytes,
   };
 }
 
@@ -114,6 +107,14 @@ function reportName(path: string, report: Report): void {
     kind: 'warning',
     code: 'name-not-utf8',
     text: `the name of ${path} is not UTF-8: tsbk restores it, wal-g does not`,
+  });
+}
+
+function reportContradiction(path: string, report: Report): void {
+  report({
+    kind: 'warning',
+    code: 'mtime-lies',
+    text: `${path} has another content than in the parent backup and the same time of its last change: it is stored whole. Find out what changes files without changing their times, or damages them`,
   });
 }
 

@@ -201,7 +201,7 @@ async function copy(
   const { partBytesMax, verifyChecksums } = request;
   if (backup.kind === 'files') {
     return await copyFiles(
-      { ...inputs, backup, identity },
+      { ...inputs, backup, identity, delta },
       { partBytesMax, verifyChecksums, signal, report },
     );
   }

@@ -28,6 +28,8 @@ export interface DataFile extends Disposable {
   readonly bytes: number;
   /** Fills `target` from a position on, short only where the file ends now. Gives the bytes read. */
   read(target: Uint8Array, position: number): number;
+  /** The time of its last change as it is now. */
+  modifiedNow(): Instant;
 }
 
 /**
@@ -71,6 +73,7 @@ function openFile(root: string, path: TreePath): DataFile | undefined {
       facts: factsOf(stats),
       bytes: Number(stats.size),
       read: (target, position) => readFully(fd, path, { target, position }),
+      modifiedNow: () => factsOf(fstatSync(fd, { bigint: true })).modified,
       [Symbol.dispose]: () => closeSync(fd),
     };
   } catch (error) {

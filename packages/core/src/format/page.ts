@@ -4,7 +4,16 @@ export const SEGMENT_PAGES = 131_072;
 
 /** Where the words of the page header are (`PageHeaderData`, `storage/bufpage.h`), in bytes. */
 const CHECKSUM_OFFSET = 8;
+const FLAGS_OFFSET = 10;
+const LOWER_OFFSET = 12;
 const UPPER_OFFSET = 14;
+const SPECIAL_OFFSET = 16;
+const VERSION_OFFSET = 18;
+
+const HEADER_BYTES = 24;
+/** `PD_VALID_FLAG_BITS`, and the last layout version that there is. */
+const FLAGS = 0x7;
+const LAYOUT_VERSION_MAX = 5;
 
 /** Rows of 32 words, each column summed by itself so that a processor can sum several at once. */
 const COLUMNS = 32;
@@ -37,6 +46,29 @@ export class Pages {
   isOlder(at: number, high: number, low: number): boolean {
     const pageHigh = this.#view.getUint32(at, true);
     return pageHigh < high || (pageHigh === high && this.#view.getUint32(at + 4, true) < low);
+  }
+
+  /**
+   * Whether it begins with what PostgreSQL writes on a page that is in use; a new one does not. Those
+   * who ask want to trust the position in it, so one that has never had any is none either.
+   */
+  hasHeader(at: number): boolean {
+    const view = this.#view;
+    const lower = view.getUint16(at + LOWER_OFFSET, true);
+    const upper = view.getUint16(at + UPPER_OFFSET, true);
+    const special = view.getUint16(at + SPECIAL_OFFSET, true);
+    // The size of a page takes the upper byte of the word whose lower one is the layout's version.
+    const version = view.getUint16(at + VERSION_OFFSET, true) - PAGE_BYTES;
+    return (
+      lower >= HEADER_BYTES &&
+      lower <= upper &&
+      upper <= special &&
+      special <= PAGE_BYTES &&
+      (view.getUint16(at + FLAGS_OFFSET, true) & ~FLAGS) === 0 &&
+      version >= 0 &&
+      version <= LAYOUT_VERSION_MAX &&
+      (view.getUint32(at, true) !== 0 || view.getUint32(at + 4, true) !== 0)
+    );
   }
 
   /** The checksum that the header holds. */

@@ -19,17 +19,49 @@ export interface FilesTask {
    * are written anew by recovery. `undefined`: verify none.
    */
   readonly verifyBefore: Lsn | undefined;
+  /** Store only what the parent backup does not have; `undefined`: everything. */
+  readonly delta: DeltaTask | undefined;
 }
 
-/** What went into the tar: what was gone when its turn came is not among it. */
+/** What a delta is told against. */
+export interface DeltaTask {
+  /** Where the parent began: whatever was logged before it, the parent has. */
+  readonly base: Lsn;
+  /** Of each of the task's files, in their order, what the parent has; `undefined`: nothing. */
+  readonly known: readonly (KnownFile | undefined)[];
+}
+
+/** A file as the parent backup has it. */
+export interface KnownFile {
+  /** Whole seconds where the parent was streamed; `undefined` if its records do not say. */
+  readonly modified: Instant | undefined;
+  /** Length and CRC-32C of the whole file; `undefined` if the parent's manifest has none of it. */
+  readonly sum: { readonly bytes: number; readonly crc: number } | undefined;
+  /**
+   * Numbers of the blocks of this file that were changed since, ascending, where the server's WAL
+   * summaries tell; `undefined`: the pages have to be looked at.
+   */
+  readonly changed?: Uint32Array | undefined;
+}
+
+/**
+ * What was read: what was gone when its turn came is not among it. How much of a file is in the tar:
+ * `whole`, the pages that the parent does not have (`incremented`), or nothing at all (`skipped`),
+ * because its content is proven to be the parent's.
+ */
 export interface ReadMember {
   readonly kind: 'file' | 'directory';
   readonly path: TreePath;
-  /** Payload bytes in the tar; a file that grew was cut to this, one that shrank filled with zeros. */
+  readonly content: 'whole' | 'incremented' | 'skipped';
+  /** Its length; a file that grew was cut to this, one that shrank filled with zeros. */
+  readonly fileBytes: number;
+  /** Of the payload in the tar; of the file if it was skipped. */
   readonly bytes: number;
   readonly modified: Instant;
-  /** CRC-32C of the payload, as a number; 0 for directories. */
+  /** CRC-32C of those `bytes`, as a number; 0 for directories. */
   readonly crc: number;
+  /** The content is not the parent's though the time of the last change is. */
+  readonly contradicts?: boolean;
 }
 
 /** Pages of one file whose checksums are wrong. */

@@ -25,6 +25,12 @@ export function incrementalTarget(path: string): string | undefined {
   return match === null ? undefined : `${match[1]}${match[2]}`;
 }
 
+/** `base/5/1259` → `base/5/INCREMENTAL.1259`: what the manifest of a delta calls an incremented file. */
+export function incrementalName(path: string): string {
+  const name = path.lastIndexOf('/') + 1;
+  return `${path.slice(0, name)}INCREMENTAL.${path.slice(name)}`;
+}
+
 /** Length of the result in pages: all that the head promises, whatever older backups have. */
 export function resultBlocks({ blocks, truncationBlocks }: IncrementalHead): number {
   return Math.max(truncationBlocks, (blocks.at(-1) ?? -1) + 1);

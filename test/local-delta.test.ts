@@ -1,0 +1,81 @@
+/** Chains of deltas of a data directory that tsbk reads itself, on live servers. */
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { it } from 'node:test';
+import { archiveEverything } from './support/archiving-server.ts';
+import { openBackupSite, type BackupSite } from './support/backup-site.ts';
+import { change, CHANGES, contentsOf, sumsOfTables } from './support/delta-changes.ts';
+import { scratchPathForServerUser, startFrom, type Server } from './support/postgres.ts';
+import { runCommand } from './support/tsbk.ts';
+
+const WALG = process.env['WALG_BIN'] ?? '';
+const DELTAS = { TSBK_DELTA_MAX_STEPS: '10', TSBK_DELTA_FALLBACK: 'fail' };
+
+interface Link {
+  readonly name: string;
+  readonly storedBytes: number;
+  readonly sums: Readonly<Record<string, string>>;
+}
+
+/** A full backup and a delta after each of the changes. */
+async function makeChain(site: BackupSite, args: readonly string[]): Promise<Link[]> {
+  const links: Link[] = [];
+  for (const link of CHANGES.keys()) {
+    await change(site.server, link);
+    const { name, storedBytes } = await site.push(args);
+    links.push({ name, storedBytes, sums: await sumsOfTables(site.server) });
+  }
+  await archiveEverything(site.server);
+  return links;
+}
+
+/** The file of a table, by its name in the records of a backup. */
+async function fileOf(server: Server, table: string): Promise<string> {
+  const [row] = await server.query<{ path: string }>('select pg_relation_filepath($1) as path', [
+    table,
+  ]);
+  return `/${row?.path}`;
+}
+
+/** Restores a link by a real wal-g, and compares what a server on it has. */
+async function restoredByWalg(
+  { env, server }: BackupSite,
+  { name, sums }: Link,
+  args: readonly string[],
+): Promise<void> {
+  const directory = scratchPathForServerUser('by-walg');
+  const fetched = await runCommand(WALG, ['backup-fetch', directory, name, ...args], { env });
+  assert.equal(fetched.code, 0, fetched.stderr.slice(-2000));
+  writeFileSync(join(directory, 'recovery.signal'), '');
+  await using restored = await startFrom(directory, {
+    version: server.version,
+    waitFor: 'connections',
+    env,
+    settings: { restore_command: `${WALG} wal-fetch %f %p`, recovery_target: 'immediate' },
+  });
+  assert.deepEqual(await sumsOfTables(restored), sums);
+}
+
+for (const version of [13, 17] as const) {
+  it(`a chain of deltas of ${version}, read from its directory, comes back link by link`, async () => {
+    await using site = await openBackupSite({ version, tsbkEnv: DELTAS });
+    const { server, root } = site;
+    const still = await fileOf(server, 'pg_class');
+    const chain = await makeChain(site, [server.dataDir]);
+    const [full, first, , last] = chain;
+    assert.ok(full !== undefined && first !== undefined && last !== undefined);
+    assert.match(last.name, /_D_/);
+    assert.ok(first.storedBytes < full.storedBytes / 2);
+    const kinds = contentsOf(root, last.name);
+    assert.equal(kinds.get(await fileOf(server, 'still')), 'skipped');
+    assert.equal(kinds.get(await fileOf(server, 'moving')), 'incremented');
+    assert.equal(kinds.get(await fileOf(server, 'dropped')), 'whole');
+    assert.equal(kinds.get(still), 'incremented');
+    if (WALG !== '') {
+      await restoredByWalg(site, last, []);
+      await restoredByWalg(site, last, ['--reverse-unpack']);
+      await restoredByWalg(site, first, ['--reverse-unpack', '--skip-redundant-tars']);
+    }
+  });
+}
