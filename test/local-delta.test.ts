@@ -72,6 +72,8 @@ for (const version of [13, 17] as const) {
     assert.equal(kinds.get(await fileOf(server, 'moving')), 'incremented');
     assert.equal(kinds.get(await fileOf(server, 'dropped')), 'whole');
     assert.equal(kinds.get(still), 'incremented');
+    await using restored = await site.restore({ args: [last.name] });
+    assert.deepEqual(await sumsOfTables(restored.server), last.sums);
     if (WALG !== '') {
       await restoredByWalg(site, last, []);
       await restoredByWalg(site, last, ['--reverse-unpack']);
