@@ -231,11 +231,21 @@ describe('a delta of a data directory', () => {
 
   test('reads only the pages that the WAL summaries name', async () => {
     const content = relation(['after', 'before', 'before', 'after', 'before']);
-    const changed = Uint32Array.from([1, 2, 4, 5, 9]);
-    const { member, payload } = await write({ content }, { ...NO_SUM, changed });
-    assert.equal(member?.content, 'incremented');
-    assert.ok(payload !== undefined);
-    assert.deepEqual(blocksIn(payload), [1, 2, 4]);
-    assert.ok(patched(content, payload).equals(content));
+    const named = async (blocks: readonly number[], from: number): Promise<Written> =>
+      await write({ content }, { ...NO_SUM, changed: { blocks: Uint32Array.from(blocks), from } });
+    for (const [blocks, from, stored] of [
+      [[1, 2, 4, 5, 9], Infinity, [1, 2, 4]],
+      [[1, 4], 3, [1, 3, 4]],
+      [[1], 5, [1]],
+      [[], Infinity, []],
+    ] as const) {
+      const { member, payload } = await named(blocks, from);
+      assert.ok(payload !== undefined && member?.content === 'incremented');
+      assert.deepEqual(blocksIn(payload), stored);
+      assert.ok(patched(content, payload).equals(content));
+    }
+    const { member, payload } = await named([], 0);
+    assert.equal(member?.content, 'whole');
+    assert.ok(payload?.equals(content));
   });
 });

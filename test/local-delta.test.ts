@@ -1,10 +1,11 @@
 /** Chains of deltas of a data directory that tsbk reads itself, on live servers. */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { archiveEverything } from './support/archiving-server.ts';
 import { openBackupSite, type BackupSite } from './support/backup-site.ts';
+import { eventually } from './support/eventually.ts';
 import { change, CHANGES, contentsOf, sumsOfTables } from './support/delta-changes.ts';
 import { scratchPathForServerUser, startFrom, type Server } from './support/postgres.ts';
 import { runCommand } from './support/tsbk.ts';
@@ -15,16 +16,25 @@ const DELTAS = { TSBK_DELTA_MAX_STEPS: '10', TSBK_DELTA_FALLBACK: 'fail' };
 interface Link {
   readonly name: string;
   readonly storedBytes: number;
+  /** Where its changes come from. */
+  readonly source: string | undefined;
   readonly sums: Readonly<Record<string, string>>;
 }
 
-/** A full backup and a delta after each of the changes. */
-async function makeChain(site: BackupSite, args: readonly string[]): Promise<Link[]> {
+/** A full backup and a delta after each of the changes. `before` the last of them something happens. */
+async function makeChain(
+  site: BackupSite,
+  args: readonly string[],
+  before: (server: Server) => Promise<void>,
+): Promise<Link[]> {
   const links: Link[] = [];
   for (const link of CHANGES.keys()) {
     await change(site.server, link);
-    const { name, storedBytes } = await site.push(args);
-    links.push({ name, storedBytes, sums: await sumsOfTables(site.server) });
+    if (link === CHANGES.length - 1) await before(site.server);
+    const { name, storedBytes, run } = await site.push(args);
+    const { delta } = JSON.parse(run.stdout) as { delta?: { source: string } };
+    const sums = await sumsOfTables(site.server);
+    links.push({ name, storedBytes, sums, source: delta?.source });
   }
   await archiveEverything(site.server);
   return links;
@@ -57,18 +67,51 @@ async function restoredByWalg(
   assert.deepEqual(await sumsOfTables(restored), sums);
 }
 
-for (const version of [13, 17] as const) {
-  it(`a chain of deltas of ${version}, read from its directory, comes back link by link`, async () => {
-    await using site = await openBackupSite({ version, tsbkEnv: DELTAS });
+/** Takes a summary away that the next delta needs. */
+async function loseSummaries(server: Server): Promise<void> {
+  await server.query('checkpoint');
+  const [row] = await server.query<{ redo: string }>(
+    'select redo_lsn::text as redo from pg_control_checkpoint()',
+  );
+  await eventually('the summary of a checkpoint', async () => {
+    const found = await server.query(
+      'select end_lsn from pg_available_wal_summaries() where end_lsn >= $1::pg_lsn',
+      [row?.redo],
+    );
+    return found[0];
+  });
+  const folder = join(server.dataDir, 'pg_wal/summaries');
+  for (const name of readdirSync(folder)) rmSync(join(folder, name));
+}
+
+const nothing = (): Promise<void> => Promise.resolve();
+
+for (const { version, settings, before, sources } of [
+  { version: 13, settings: {}, before: nothing, sources: ['files', 'files', 'files'] },
+  {
+    version: 17,
+    settings: { summarize_wal: 'on' },
+    before: loseSummaries,
+    sources: ['summaries', 'summaries', 'files'],
+  },
+] as const) {
+  it(`a chain of deltas of ${version}, by its ${sources[0]}, comes back link by link`, async () => {
+    await using site = await openBackupSite({ version, settings, tsbkEnv: DELTAS });
     const { server, root } = site;
     const still = await fileOf(server, 'pg_class');
-    const chain = await makeChain(site, [server.dataDir]);
+    const chain = await makeChain(site, [server.dataDir], before);
     const [full, first, , last] = chain;
     assert.ok(full !== undefined && first !== undefined && last !== undefined);
     assert.match(last.name, /_D_/);
     assert.ok(first.storedBytes < full.storedBytes / 2);
+    assert.deepEqual(
+      chain.map((link) => link.source),
+      [undefined, ...sources],
+    );
     const kinds = contentsOf(root, last.name);
-    assert.equal(kinds.get(await fileOf(server, 'still')), 'skipped');
+    // Summaries prove that none of its pages has changed, and it is not read at all.
+    const unchanged = version === 13 ? 'skipped' : 'incremented';
+    assert.equal(kinds.get(await fileOf(server, 'still')), unchanged);
     assert.equal(kinds.get(await fileOf(server, 'moving')), 'incremented');
     assert.equal(kinds.get(await fileOf(server, 'dropped')), 'whole');
     assert.equal(kinds.get(still), 'incremented');

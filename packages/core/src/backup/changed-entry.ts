@@ -5,6 +5,7 @@ import type { PageSelection } from '../format/increment/page-selection.ts';
 import { incrementBytes } from '../format/increment/walg-increment.ts';
 import { PAGE_BYTES } from '../format/page.ts';
 import type { ByteSource } from '../ports/bytes.ts';
+import type { ChangedBlocks } from '../ports/changed-blocks.ts';
 import type { DamagedPages, KnownFile } from '../ports/files.ts';
 import { incrementEntry } from './increment-entry.ts';
 import type { KeptPages } from './kept-pages.ts';
@@ -71,21 +72,32 @@ async function* lookedAtEntry(
   }
 }
 
-/** Only the pages that WAL summaries name are read. */
+/**
+ * Only the pages that WAL summaries name are read. What was added to the file since, or cut off, is
+ * recovery's.
+ */
 function knownBlocksEntry(
   file: DataFile,
-  changed: Uint32Array,
+  changed: ChangedBlocks,
   context: ChangedContext,
 ): ByteSource {
   const { path, kept, verifyBefore } = context;
-  const pages = file.bytes / PAGE_BYTES;
-  // What was added since it was listed, or cut off, is recovery's.
-  const end = changed.findIndex((block) => block >= pages);
-  const blocks = end === -1 ? changed : changed.subarray(0, end);
+  const blocks = blocksBelow(changed, file.bytes / PAGE_BYTES);
   if (incrementBytes(blocks.length) >= file.bytes) return wholeEntry(file, context);
   const check = verifyBefore === undefined ? undefined : pageCheck(path, file, verifyBefore);
   kept.clear();
   return incrementEntry(file, { blocks, kept, check, damage: () => check?.damage() }, context);
+}
+
+/** The changed blocks of a file that has so many pages. */
+function blocksBelow({ blocks, from }: ChangedBlocks, pages: number): Uint32Array {
+  const cut = Math.min(from, pages);
+  const end = blocks.findIndex((block) => block >= cut);
+  const named = end === -1 ? blocks : blocks.subarray(0, end);
+  const all = new Uint32Array(named.length + pages - cut);
+  all.set(named);
+  for (let block = cut; block < pages; block += 1) all[named.length + block - cut] = block;
+  return all;
 }
 
 /** A file all of whose pages were selected and kept. */

@@ -20,7 +20,7 @@ const REMOTE: readonly DeltaSource[] = ['server', 'stream'];
 const LOCAL: readonly DeltaSource[] = ['summaries', 'files'];
 const MAJOR_WITH_SUMMARIES = 17;
 /** The others are not built yet. */
-const BUILT: ReadonlySet<DeltaSource> = new Set(['server', 'files']);
+const BUILT: ReadonlySet<DeltaSource> = new Set(['server', 'files', 'summaries']);
 
 /** The cheapest source that there is, or the one that was asked for, and why. */
 export function chooseDeltaSource(wish: 'auto' | DeltaSource, ways: DeltaWays): SourceChoice {

@@ -2,9 +2,10 @@ import { dataDirectory } from '../cluster/data-directory.ts';
 import { listDataDirectory, type Listed } from '../cluster/list-data-directory.ts';
 import { parseTablespaceMap, type TablespaceLink } from '../format/tablespace-map.ts';
 import { TsbkError } from '../kernel/errors.ts';
+import type { TreePath } from '../kernel/tree-path.ts';
 import type { FilesBackup, FilesEnd } from '../ports/backup-source.ts';
 import type { ServerIdentity } from '../ports/backup-server.ts';
-import type { DeltaTask, FilesTask } from '../ports/files.ts';
+import type { DeltaTask, FilesTask, KnownFile } from '../ports/files.ts';
 import type { Lanes } from '../ports/lanes.ts';
 import type { Report } from '../ports/report.ts';
 import type { FileList } from '../repository/file-list.ts';
@@ -141,8 +142,16 @@ function taskOf(
   return { ...task, directories, files };
 }
 
-function deltaTask({ files }: PlannedPart, { parent }: Delta, known: KnownFiles): DeltaTask {
-  return { base: parent.startLsn, known: files.map((path) => known.of(path)) };
+function deltaTask(
+  { files }: PlannedPart,
+  { parent, changes }: Delta,
+  known: KnownFiles,
+): DeltaTask {
+  const ofFile = (path: TreePath): KnownFile | undefined => {
+    const file = known.of(path);
+    return file && { ...file, changed: changes?.of(path) };
+  };
+  return { base: parent.startLsn, known: files.map(ofFile) };
 }
 
 /** The listing, and on the way what of it is for people and what for later. */

@@ -6,6 +6,7 @@ import type { DeltaWish } from './decide-delta.ts';
 import type { Delta } from './parent.ts';
 import { parentManifest } from './parent-manifest.ts';
 import { parentProblem } from './parent-problem.ts';
+import { withSummaries } from './with-summaries.ts';
 
 /** A backup under way, and whether it is a delta. */
 export interface OpenedBackup {
@@ -53,7 +54,10 @@ export async function openDelta(
   try {
     const { parent } = delta;
     const problem = await parentProblem(repository, { parent, start: backup.start }, { signal });
-    if (problem === undefined) return { backup, delta, reason };
+    if (problem === undefined) {
+      const told = await withSummaries(repository, { backup, delta, reason }, { signal });
+      return { ...told, backup };
+    }
     return await full(refused(problem), backup);
   } catch (error) {
     await backup[Symbol.asyncDispose]();

@@ -1,5 +1,6 @@
 import type { Lsn } from '../kernel/lsn.ts';
 import type { TimelineId } from '../kernel/wal-file.ts';
+import type { ChangedRelations } from '../ports/changed-blocks.ts';
 import type { PromisedObject } from '../ports/extract.ts';
 import { TsbkError } from '../kernel/errors.ts';
 import { readFilesMetadata, type FileEntry } from '../repository/files-metadata.ts';
@@ -17,6 +18,8 @@ export type DeltaSource = 'server' | 'stream' | 'files' | 'summaries';
 export interface Delta {
   readonly parent: ParentBackup;
   readonly source: DeltaSource;
+  /** What WAL summaries say was changed; with the source `summaries`. */
+  readonly changes?: ChangedRelations;
 }
 
 /** The backup that a delta stands on. */

@@ -2,6 +2,7 @@ import type { Instant } from '../kernel/instant.ts';
 import type { Lsn } from '../kernel/lsn.ts';
 import type { TimelineId } from '../kernel/wal-file.ts';
 import type { ByteSource } from './bytes.ts';
+import type { ChangedRelations, WalStretch } from './changed-blocks.ts';
 
 /** A tablespace other than the two built-in ones. */
 export interface Tablespace {
@@ -87,6 +88,11 @@ export interface FilesBackup extends AsyncDisposable {
   readonly directory: string;
   /** Aborts when the session that holds the backup is lost: the server has ended it then. */
   readonly lost: AbortSignal;
+  /**
+   * What the server's WAL summaries say was changed in these stretches, or a clause that says why they
+   * do not suffice (PostgreSQL 17 and later). Throws `connection-lost`.
+   */
+  changedIn(stretches: readonly WalStretch[]): Promise<ChangedRelations | string>;
   /**
    * Ends the backup after all files have been read. Throws `server-promoted`, `connection-lost`,
    * `server-error`: then there is no backup.

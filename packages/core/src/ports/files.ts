@@ -1,6 +1,7 @@
 import type { Instant } from '../kernel/instant.ts';
 import type { Lsn } from '../kernel/lsn.ts';
 import type { TreePath } from '../kernel/tree-path.ts';
+import type { ChangedBlocks } from './changed-blocks.ts';
 
 /**
  * Directories and files of a data directory that become one tar. Plain data: whoever makes the tar,
@@ -37,11 +38,8 @@ export interface KnownFile {
   readonly modified: Instant | undefined;
   /** Length and CRC-32C of the whole file; `undefined` if the parent's manifest has none of it. */
   readonly sum: { readonly bytes: number; readonly crc: number } | undefined;
-  /**
-   * Numbers of the blocks of this file that were changed since, ascending, where the server's WAL
-   * summaries tell; `undefined`: the pages have to be looked at.
-   */
-  readonly changed?: Uint32Array | undefined;
+  /** Which pages were changed since, where the server's WAL summaries tell. If not, each is looked at. */
+  readonly changed?: ChangedBlocks | undefined;
 }
 
 /**

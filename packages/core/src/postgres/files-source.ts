@@ -5,6 +5,7 @@ import { parseBackupLabel } from '../format/backup-label.ts';
 import type { BackupRequest, BackupSource, FilesBackup, FilesEnd } from '../ports/backup-source.ts';
 import type { ConnectionSettings } from './connection-settings.ts';
 import { openSqlSession, type SqlSession, type TextRow } from './sql-session.ts';
+import { readWalSummaries } from './wal-summaries.ts';
 
 /** Since this version the functions have other names and know no exclusive backups. */
 const MAJOR_RENAMED = 15;
@@ -33,6 +34,7 @@ export function filesSource(
           directory,
           start: position,
           lost: session.lost,
+          changedIn: (stretches) => readWalSummaries(session, stretches),
           stop: () => stop(session, { ...position, inRecovery }),
           [Symbol.asyncDispose]: () => session.close(),
         };
