@@ -19,8 +19,6 @@ export type SourceChoice =
 const REMOTE: readonly DeltaSource[] = ['server', 'stream'];
 const LOCAL: readonly DeltaSource[] = ['summaries', 'files'];
 const MAJOR_WITH_SUMMARIES = 17;
-/** The others are not built yet. */
-const BUILT: ReadonlySet<DeltaSource> = new Set(['server', 'files', 'summaries']);
 
 /** The cheapest source that there is, or the one that was asked for, and why. */
 export function chooseDeltaSource(wish: 'auto' | DeltaSource, ways: DeltaWays): SourceChoice {
@@ -57,7 +55,7 @@ function problemOf(source: DeltaSource, ways: DeltaWays): string | undefined {
     if (problem !== undefined) return problem;
   }
   if (source === 'server' && ways.manifestProblem !== undefined) return ways.manifestProblem;
-  return BUILT.has(source) ? undefined : `deltas from the ${source} are not there yet`;
+  return undefined;
 }
 
 function summaryProblem({ majorVersion, summarizesWal }: DeltaWays): string | undefined {

@@ -4,10 +4,14 @@ import type { Report } from '../ports/report.ts';
 import type { FileList } from '../repository/file-list.ts';
 import { manifestKey } from '../repository/layout.ts';
 import type { Repository } from '../repository/repository.ts';
+import { heldBytes, type HeldBytes } from '../stream/held-bytes.ts';
+import type { Spool } from '../stream/spool.ts';
 import type { CopiedBackup } from './copied-backup.ts';
+import { readKnownFiles } from './known-files.ts';
 import { wholeFiles, type MemberFilter } from './member-filter.ts';
 import { MemberIntake } from './member-intake.ts';
 import { packer } from './pack.ts';
+import { pageDelta } from './page-delta.ts';
 import type { Delta } from './parent.ts';
 import { serverDelta } from './server-delta.ts';
 
@@ -20,10 +24,13 @@ interface CopyInputs {
   readonly name: string;
   readonly dataDirectoryMode: number;
   readonly delta: Delta | undefined;
+  readonly spool: Spool;
 }
 
 interface CopyOptions {
   readonly partBytesMax: number;
+  /** Where changed pages go that do not fit into memory. */
+  readonly scratchDirectory: string;
   readonly signal: AbortSignal;
   readonly report: Report;
 }
@@ -37,7 +44,8 @@ export async function copyMembers(inputs: CopyInputs, options: CopyOptions): Pro
   const { signal } = options;
   const { estimatedBytes, tablespaces } = backup.start;
   const pack = packer({ backup: name, lanes, list, ...options });
-  const filter = filterOf(inputs);
+  await using held = heldBytes({ directory: options.scratchDirectory });
+  const filter = await filterOf(inputs, held, options);
   const intake = new MemberIntake({ ...inputs, estimatedBytes, filter, pack }, options);
   try {
     await intake.root();
@@ -54,9 +62,16 @@ export async function copyMembers(inputs: CopyInputs, options: CopyOptions): Pro
   }
 }
 
-function filterOf({ delta, name }: CopyInputs): MemberFilter {
+async function filterOf(
+  { repository, delta, name, spool }: CopyInputs,
+  held: HeldBytes,
+  { signal }: CopyOptions,
+): Promise<MemberFilter> {
   if (delta === undefined) return wholeFiles;
   const { parent, source } = delta;
-  if (source === 'server') return serverDelta(parent, manifestKey(name));
-  throw new TypeError(`a delta by ${source} is not one of a stream`);
+  const what = manifestKey(name);
+  if (source === 'server') return serverDelta(parent, what);
+  if (source !== 'stream') throw new TypeError(`a delta by ${source} is not one of a stream`);
+  const known = await readKnownFiles(repository, parent, { signal });
+  return pageDelta({ base: parent.startLsn, known, held, spool, what });
 }

@@ -198,7 +198,7 @@ async function copy(
   options: { readonly request: PushRequest; readonly signal: AbortSignal; readonly report: Report },
 ): Promise<CopiedBackup> {
   const { request, signal, report } = options;
-  const { partBytesMax, verifyChecksums } = request;
+  const { partBytesMax, scratchDirectory, verifyChecksums } = request;
   if (backup.kind === 'files') {
     return await copyFiles(
       { ...inputs, backup, identity, delta },
@@ -208,7 +208,7 @@ async function copy(
   const { dataDirectoryMode } = identity;
   return await copyMembers(
     { ...inputs, backup, dataDirectoryMode, delta },
-    { partBytesMax, signal, report },
+    { partBytesMax, scratchDirectory, signal, report },
   );
 }
 
