@@ -24,19 +24,7 @@ function excluded({ store }: Flavour): string | undefined {
 }
 
 function open(site: Site): Session {
-  const config = join(site.folder, 'pgbackrest.conf');
-  const server = [
-    `pg1-path=${site.server.dataDir}`,
-    `pg1-socket-path=${site.server.socketDir}`,
-    `pg1-port=${site.server.port}`,
-    `pg1-user=${site.server.user}`,
-  ];
-  writeFileSync(config, configuration(site, [], server));
-  const run = (args: readonly string[]): Command => ({
-    program: 'pgbackrest',
-    args: [`--config=${config}`, '--stanza=bench', ...args],
-    env: {},
-  });
+  const run = pgBackRestIn(site);
   return {
     prepare: run(['stanza-create']),
     archivePush: run(['archive-push']),
@@ -45,6 +33,23 @@ function open(site: Site): Session {
     restore: (directory) => run(['restore', `--pg1-path=${directory}`]),
     opens: 'as-restored',
   };
+}
+
+/** Writes its configuration for a server and a repository, and makes its commands. */
+export function pgBackRestIn(site: Site): (args: readonly string[]) => Command {
+  const config = join(site.folder, 'pgbackrest.conf');
+  const server = [
+    `pg1-path=${site.server.dataDir}`,
+    `pg1-socket-path=${site.server.socketDir}`,
+    `pg1-port=${site.server.port}`,
+    `pg1-user=${site.server.user}`,
+  ];
+  writeFileSync(config, configuration(site, [], server));
+  return (args) => ({
+    program: 'pgbackrest',
+    args: [`--config=${config}`, '--stanza=bench', ...args],
+    env: {},
+  });
 }
 
 /** Text of a configuration file, and the folders that it names. */

@@ -5,7 +5,7 @@ import { shellQuote } from '@tsbk/core/format/shell-quote';
 import { archiveEverything } from '@tsbk/test/support/archiving-server';
 import { giveToServerUser, scratchPath, type Server } from '@tsbk/test/support/postgres';
 import { openTestStore } from '@tsbk/test/support/store';
-import type { Contender, Flavour, Session, Site } from '../contenders/contender.ts';
+import type { Flavour, Session, Site } from '../contenders/contender.ts';
 import { childrenOf } from '../measure/process-tree.ts';
 import {
   runMeasured,
@@ -21,19 +21,22 @@ export interface Bench {
   readonly timeoutMs: number;
 }
 
+/** What a site needs of a session: the rest is between the contender and the scenario. */
+type Archiving = Pick<Session, 'prepare' | 'archivePush'>;
+
 /** A contender at work in a fresh repository of its own, which goes when this is disposed of. */
-export interface OpenSite extends AsyncDisposable {
+export interface OpenSite<S extends Archiving = Session> extends AsyncDisposable {
   readonly site: Site;
-  readonly session: Session;
+  readonly session: S;
   readonly surroundings: Surroundings;
 }
 
 /** Makes a repository, prepares it, and has the server archive into it by the contender's command. */
-export async function openSite(
+export async function openSite<S extends Archiving>(
   bench: Bench,
-  contender: Contender,
+  contender: { readonly id: string; readonly open: (site: Site) => S },
   flavour: Flavour,
-): Promise<OpenSite> {
+): Promise<OpenSite<S>> {
   const before = new Set(childrenOf(process.pid));
   const repository = await openTestStore(flavour.store);
   const storePid = childrenOf(process.pid).find((pid) => !before.has(pid));
@@ -67,7 +70,10 @@ export async function openSite(
 }
 
 /** Measures after what earlier commands left dirty was written back, so that this one does not pay for it. */
-export function runSettled(command: Command, { surroundings }: OpenSite): Promise<Usage> {
+export function runSettled(
+  command: Command,
+  { surroundings }: Pick<OpenSite, 'surroundings'>,
+): Promise<Usage> {
   spawnSync('sync');
   return runMeasured(command, surroundings);
 }
