@@ -265,6 +265,23 @@ describe('a chain of deltas', () => {
     holds('base/1/10', page('AA0'), page('A1'));
   });
 
+  it('serves a target from the newest of its backups that ends before it', async () => {
+    const whole10 = { files: { 'base/1/10': whole(page('a')) } };
+    const names = storeChain(repository, [whole10, { files: { 'base/1/10': skipped } }, whole10]);
+    const opened = await repository.open();
+    const plan = (more: Partial<FetchRequest>) =>
+      planRestore(opened, { ...request(), ...more }, { signal, report: () => {} });
+    const { backup } = await plan({ backup: names[1] ?? '' });
+    const { backup: chosen, links } = await plan({
+      target: { kind: 'lsn', lsn: backup.stopLsn, inclusive: true },
+    });
+    assert.equal(chosen.name, names[1]);
+    assert.deepEqual(
+      links.map((link) => link.backup),
+      [names[1], names[0]],
+    );
+  });
+
   it('restores each of its backups', async () => {
     const names = storeChain(repository, [
       { files: { 'base/1/10': whole(page('a0'), page('a1')) } },
