@@ -253,6 +253,19 @@ describe('a chain of deltas', () => {
     holds('base/1/11', page('b'));
   });
 
+  it('is looked for in every tar if it is not listed in which', async () => {
+    storeChain(repository, [
+      {
+        files: { 'base/1/10': whole(page('a')), 'base/1/11': whole(page('b')) },
+        forgets: ['base/1/11'],
+      },
+      { files: { 'base/1/10': skipped, 'base/1/11': skipped } },
+    ]);
+    await fetch();
+    holds('base/1/10', page('a'));
+    holds('base/1/11', page('b'));
+  });
+
   it('is not read further down than to where every page is found', async () => {
     const [full] = storeChain(repository, [
       { files: { 'base/1/10': whole(page('a0'), page('a1')) } },

@@ -31,6 +31,8 @@ export interface ChainLink {
   readonly isOld?: boolean;
   /** Without `TarFileSets`. */
   readonly hidesTars?: boolean;
+  /** Left out of `TarFileSets`. */
+  readonly forgets?: readonly string[];
   /** Without any list of files. */
   readonly hidesFiles?: boolean;
   /** Parent by its place in the chain; the one before if not given. */
@@ -121,7 +123,8 @@ export function incrementOf(
   return Buffer.concat([head, ...pages.map(([, page]) => page)]);
 }
 
-function listOf({ files, directories = [], isRemote = false, hidesTars }: ChainLink): JsonObject {
+function listOf({ files, directories = [], forgets = [], ...link }: ChainLink): JsonObject {
+  const { isRemote = false, hidesTars = false } = link;
   const slash = isRemote ? '' : '/';
   const listed = Object.entries(files).map(([path, { kind }]) => [
     slash + path,
@@ -138,11 +141,11 @@ function listOf({ files, directories = [], isRemote = false, hidesTars }: ChainL
   const tars = ['part_001.tar', 'part_003.tar'].map((tar) => [
     tar,
     Object.keys(files)
-      .filter((path) => tarOf(path) === tar)
+      .filter((path) => tarOf(path) === tar && !forgets.includes(path))
       .map((path) => slash + path),
   ]);
   return {
     Files: Object.fromEntries([...listed, ...folders]),
-    ...(hidesTars === true ? {} : { TarFileSets: Object.fromEntries(tars) }),
+    ...(hidesTars ? {} : { TarFileSets: Object.fromEntries(tars) }),
   };
 }

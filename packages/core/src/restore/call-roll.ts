@@ -35,7 +35,7 @@ export async function callRoll(
   }
   const { names } = first;
   const turns = [first.turns];
-  const tars = [first.tars];
+  const tars: ReadonlyMap<string, boolean>[] = [first.tars];
   const failed = (backup: string, text: string): RollCall => ({
     roll: { names, turns },
     tars,
@@ -54,7 +54,7 @@ export async function callRoll(
       return failed(child, `its records say that ${backup} has ${name}, which that does not list`);
     }
     turns.push(list.turns);
-    tars.push(list.tars);
+    tars.push(list.wantedTars());
     open = list.open;
   }
   const left = open.indexOf(1);
@@ -106,17 +106,20 @@ class NewestList {
 /** The list of an older backup: what it has of the files that newer ones left open. */
 class OlderList {
   readonly turns: Uint8Array;
-  readonly tars = new Map<string, boolean>();
   /** By number: 1 if a still older backup has the rest. */
   readonly open: Uint8Array;
   readonly isFull: boolean;
+  readonly #tars = new Map<string, boolean>();
   readonly #names: NameIndex;
   readonly #awaited: Uint8Array;
+  /** By number: 1 if it is known in which tar the name is. */
+  readonly #placed: Uint8Array;
   #listsFiles = false;
 
   constructor(names: NameIndex, awaited: Uint8Array, { isFull }: { readonly isFull: boolean }) {
     this.#names = names;
     this.#awaited = Uint8Array.from(awaited);
+    this.#placed = new Uint8Array(awaited.length);
     this.turns = new Uint8Array(awaited.length);
     this.open = new Uint8Array(awaited.length);
     this.isFull = isFull;
@@ -129,9 +132,9 @@ class OlderList {
   } {
     return {
       onFile: (file) => this.#take(file),
-      onTar: (tar) => void this.tars.set(tar, false),
+      onTar: (tar) => void this.#tars.set(tar, false),
       onTarName: (name, tar) => {
-        if (this.tars.get(tar) === false && this.#isIn(name)) this.tars.set(tar, true);
+        if (this.#isIn(name)) this.#tars.set(tar, true);
       },
     };
   }
@@ -157,11 +160,20 @@ class OlderList {
     this.open[number] = incremented || skipped ? 1 : 0;
   }
 
+  /** See `RollCall`. Empty, too, if it is not listed of everything wanted in which tar it is. */
+  wantedTars(): ReadonlyMap<string, boolean> {
+    const isKnown = (turn: number, number: number): boolean =>
+      turn === TURN.none || this.#placed[number] === 1;
+    return this.turns.every(isKnown) ? this.#tars : new Map();
+  }
+
   /** Whether a name is wanted from this backup; also while that is not known yet. */
   #isIn(name: string): boolean {
     if (!this.#listsFiles) return true;
     const number = numberOf(this.#names, listedPath(name));
-    return number !== undefined && this.turns[number] !== TURN.none;
+    if (number === undefined || this.turns[number] === TURN.none) return false;
+    this.#placed[number] = 1;
+    return true;
   }
 }
 

@@ -2,6 +2,7 @@ import type { TsbkError } from '../kernel/errors.ts';
 import type { BackupDetail } from '../repository/catalog.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
 import { requireKey } from '../repository/require-key.ts';
+import { mapParallel } from '../stream/parallel.ts';
 import { callRoll, type RollCall } from './call-roll.ts';
 import { objectProblems, planTars } from './plan-objects.ts';
 import type { PlannedLink, PlannedTar } from './plan.ts';
@@ -28,7 +29,9 @@ export async function planChain(
   { signal }: RunOptions,
 ): Promise<PlannedChain> {
   const { links: details, problem } = await readChain(repository, newest, { signal });
-  for (const parent of details.slice(1)) await requireKey(repository, parent, { signal });
+  await mapParallel(details.slice(1), { width: READS_AT_ONCE, signal }, (parent, both) =>
+    requireKey(repository, parent, { signal: both }),
+  );
   const names = details.map(({ name }) => name);
   const called = problem === undefined ? await callRoll(repository, names, { signal }) : NOT_CALLED;
   const problems = [...(problem === undefined ? [] : [problem]), ...rollProblems(newest, called)];
@@ -69,6 +72,8 @@ function rollProblems(newest: BackupDetail, { problem }: RollCall): TsbkError[] 
   const { backup, text } = problem;
   return [broken(newest, backup === newest.name ? text : `of ${backup}, ${text}`)];
 }
+
+const READS_AT_ONCE = 8;
 
 const NOT_CALLED: RollCall = { roll: undefined, tars: [], problem: undefined };
 
