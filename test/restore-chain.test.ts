@@ -11,25 +11,29 @@ import { isTsbkError, type TsbkError } from '@tsbk/core/kernel/errors';
 import { instantFromMs } from '@tsbk/core/kernel/instant';
 import { toSystemId } from '@tsbk/core/kernel/system-id';
 import { inlineLanes } from '@tsbk/core/lanes/inline';
-import type { ReportEvent } from '@tsbk/core/ports/report';
 import { fetchBackup, type FetchRequest } from '@tsbk/core/restore/fetch';
 import { planRestore } from '@tsbk/core/restore/plan-restore';
 import { collect } from '@tsbk/core/stream/collect';
 import { PAGE, storeChain, type ChainFile, type ChainLink } from './support/fake-chain.ts';
-import { FAKE_SYSTEM_ID, fakeRepository, type FakeRepository } from './support/fake-repository.ts';
+import {
+  FAKE_SYSTEM_ID,
+  fakeControlFile,
+  fakeRepository,
+  type FakeRepository,
+} from './support/fake-repository.ts';
 import { sameBytes } from './support/same-bytes.ts';
 
 const { signal } = new AbortController();
 let scratch: string;
 let repository: FakeRepository;
 let destination: string;
-let events: ReportEvent[];
+let onEvent: () => void;
 
 beforeEach(() => {
   scratch = mkdtempSync(join(tmpdir(), 'tsbk-chain-'));
   repository = fakeRepository(join(scratch, 'repository'));
   destination = join(scratch, 'restored');
-  events = [];
+  onEvent = () => {};
 });
 
 afterEach(() => rmSync(scratch, { recursive: true }));
@@ -51,8 +55,7 @@ const request = (backup = 'LATEST'): FetchRequest => ({
 async function fetch(backup?: string) {
   const opened = await repository.open();
   const inputs = { repository: opened, lanes: inlineLanes(opened, 2) };
-  const report = (event: ReportEvent): void => void events.push(event);
-  return await fetchBackup(inputs, request(backup), { signal, report });
+  return await fetchBackup(inputs, request(backup), { signal, report: () => onEvent() });
 }
 
 async function refused(backup?: string): Promise<TsbkError> {
@@ -293,6 +296,21 @@ describe('a chain of deltas', () => {
       links.map((link) => link.backup),
       [names[1], names[0]],
     );
+  });
+
+  it('has its control file from the tar for it, at the end, whatever its lists say', async () => {
+    const zeros: ChainFile = { kind: 'whole', content: ZEROS };
+    const control = { 'global/pg_control': increment(1, { 0: ZEROS }) };
+    storeChain(repository, [
+      { files: { 'global/pg_control': zeros }, isRemote: true },
+      { files: control, isRemote: true },
+    ]);
+    const placed: boolean[] = [];
+    onEvent = () => placed.push(existsSync(join(destination, 'global/pg_control')));
+    await fetch();
+    assert.ok(placed.length > 2);
+    assert.ok(!placed.includes(true));
+    sameBytes(readFileSync(join(destination, 'global/pg_control')), fakeControlFile());
   });
 
   it('restores each of its backups', async () => {

@@ -116,7 +116,9 @@ class Extraction {
     if (turn === TURN.none) return;
     const { mode } = header;
     const begun = this.#begun(path);
-    if (turn === TURN.pages || begun !== undefined) {
+    // What is held must never lie there before its turn, whatever the records say of it.
+    const isPlaced = !isHeld(path) && !LEFT_OUT.has(path);
+    if (isPlaced && (turn === TURN.pages || begun !== undefined)) {
       return await this.#pages(path, { header, body, begun, turn });
     }
     const member = { ...named(header), path };
