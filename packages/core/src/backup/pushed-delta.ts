@@ -24,7 +24,7 @@ export function describeCopy({ name, backup, delta, reason }: NamedBackup): stri
     delta === undefined
       ? `a full backup (${reason})`
       : `a delta on ${delta.parent.name}, ${describeSource(delta.source)} (${reason})`;
-  return `copying ${name}, ${what}, from ${formatLsn(backup.start.startLsn)}, ${way}`;
+  return `copying ${name} as ${what}, from ${formatLsn(backup.start.startLsn)}, ${way}`;
 }
 
 /** How the changes are found: completes "a delta, …". */
