@@ -52,6 +52,9 @@ const NEWLINE = 0x0a;
 const LINE_BYTES_MAX = 64 * 1024;
 const LAST_LINE = /^"Manifest-Checksum": *"([0-9a-fA-F]{64})"\}$/;
 
+/** Nearly every line; to read all of a line as JSON takes several times as long. */
+const PLAIN_PATH = /^\{ "Path": "([^"\\]+)", "/;
+
 /** The same of the bytes of any manifest. Holds a chunk and a line of it, however long it is. */
 export async function* filterManifest(source: ByteSource, options: FilterOptions): ByteSource {
   const filter = new ManifestFilter(options);
@@ -74,6 +77,7 @@ class ManifestFilter {
   readonly #after = createHash('sha256');
   #section: 'head' | 'files' | 'tail' | 'end' = 'head';
   #kept = 0;
+  #said = '';
 
   constructor(options: FilterOptions) {
     this.#options = options;
@@ -82,11 +86,15 @@ class ManifestFilter {
   /** Whole lines, with the newline of each; gives what is kept of them. */
   take(lines: Buffer): Buffer {
     const pieces: Buffer[] = [];
+    let summed = lines.length;
     for (let start = 0; start < lines.length;) {
       const end = lines.indexOf(NEWLINE, start) + 1;
       this.#takeLine(lines.subarray(start, end), pieces);
+      // The last line is not part of its sum.
+      if (this.#section === 'end') summed = start;
       start = end;
     }
+    this.#before.update(lines.subarray(0, summed));
     const kept = Buffer.concat(pieces);
     this.#after.update(kept);
     return kept;
@@ -94,6 +102,9 @@ class ManifestFilter {
 
   end(): Buffer {
     if (this.#section !== 'end') throw this.invalid('is cut off');
+    if (this.#said !== this.#before.digest('hex')) {
+      throw this.invalid('does not have the checksum it says');
+    }
     return Buffer.from(`"Manifest-Checksum": "${this.#after.digest('hex')}"}\n`);
   }
 
@@ -105,13 +116,13 @@ class ManifestFilter {
 
   #takeLine(line: Buffer, pieces: Buffer[]): void {
     const text = line.toString('utf8', 0, line.length - 1);
-    if (this.#section === 'tail' && LAST_LINE.test(text)) {
-      this.#requireSum(text);
+    if (this.#section === 'end') throw this.invalid('goes on after its end');
+    const sum = this.#section === 'tail' ? LAST_LINE.exec(text)?.[1] : undefined;
+    if (sum !== undefined) {
+      this.#said = sum.toLowerCase();
       this.#section = 'end';
       return;
     }
-    if (this.#section === 'end') throw this.invalid('goes on after its end');
-    this.#before.update(line);
     if (this.#section === 'files' && !/^\],$/.test(text)) {
       this.#takeFile(line, text, pieces);
       return;
@@ -129,21 +140,22 @@ class ManifestFilter {
   }
 
   #takeFile(line: Buffer, text: string, pieces: Buffer[]): void {
-    const file = manifestFileOf(text);
-    if (file === undefined)
-      throw this.invalid(`has a line that cannot be read: ${text.slice(0, 200)}`);
-    const path = incrementalTarget(file.path) ?? file.path;
+    const listed = this.#pathIn(text);
+    const path = incrementalTarget(listed) ?? listed;
     // Its size then decides nothing: what it has grown or shrunk to is what matters.
-    if (file.rawPath !== undefined || !isPagedFile(path, PAGE_BYTES)) return;
+    if (!isPagedFile(path, PAGE_BYTES)) return;
     if (numberOf(this.#options.listed, `/${path}`) === undefined) return;
     const end = text.endsWith(',') ? line.length - 2 : line.length - 1;
     pieces.push(Buffer.from(lineSeparator(this.#kept)), line.subarray(0, end));
     this.#kept += 1;
   }
 
-  #requireSum(text: string): void {
-    const said = LAST_LINE.exec(text)?.[1]?.toLowerCase();
-    if (said !== this.#before.digest('hex'))
-      throw this.invalid('does not have the checksum it says');
+  /** What is no UTF-8 has replacement characters, and so is no name of pages. */
+  #pathIn(text: string): string {
+    const plain = PLAIN_PATH.exec(text)?.[1];
+    if (plain !== undefined) return plain;
+    const file = manifestFileOf(text);
+    if (file !== undefined) return file.path;
+    throw this.invalid(`has a line that cannot be read: ${text.slice(0, 200)}`);
   }
 }
