@@ -143,6 +143,39 @@ describe('a delta of what a server sends', () => {
   }
 });
 
+test('a manifest has the increments that were stored, with their checksums', async () => {
+  const content = relation(['before', 'after', 'before']);
+  const member = { kind: 'file', path: RELATION, bytes: content.length, mode: 0o600 } as const;
+  await using held = heldBytes({ directory });
+  await using spool = openSpool({ directory });
+  const filtering = pageDelta({
+    base: toLsn(BASE),
+    known: { of: () => NO_SUM },
+    held,
+    spool,
+    what: 'the manifest',
+  });
+  const facts = { modified: SECOND, uid: 1, gid: 1 };
+  const taken = await filtering.take({ ...member, ...facts }, lentChunks(content, [9000]));
+  const stored = await collect(owned(taken.body), { maxBytes: 1e6, what: RELATION });
+  const sum = { checksumAlgorithm: 'CRC32C', checksum: crc32cHex(crc32c(content)) } as const;
+  const file = { path: RELATION, bytes: content.length, modified: SECOND, ...sum };
+  const sent = formatManifest({ files: [file], systemId: undefined, walRanges: [] });
+  const manifest = filtering.manifest(sent, Buffer.alloc(0));
+  const { files } = parseManifest(await collect(manifest, { maxBytes: 1e6, what: '' }), '');
+  const checksum = crc32cHex(crc32c(stored));
+  const path = 'base/5/INCREMENTAL.16384';
+  assert.deepEqual(files, [{ ...file, path, bytes: stored.length, checksum }]);
+});
+
+test('a scratch directory that cannot be written to is told of', async () => {
+  await using held = heldBytes({ directory: '/nowhere', memoryBytesMax: 8 });
+  await assert.rejects(
+    () => held.append(Buffer.alloc(9)),
+    (error) => isTsbkError(error, 'scratch-failed') && error.message.includes('/nowhere'),
+  );
+});
+
 test('what is held comes back as it was, more than once, and is forgotten', async () => {
   const chunks = fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 20 });
   await using held = heldBytes({ directory, memoryBytesMax: 64 });

@@ -86,7 +86,8 @@ function knownBlocksEntry(
   if (incrementBytes(blocks.length) >= file.bytes) return wholeEntry(file, context);
   const check = verifyBefore === undefined ? undefined : pageCheck(path, file, verifyBefore);
   kept.clear();
-  return incrementEntry(file, { blocks, kept, check, damage: () => check?.damage() }, context);
+  const damage = (): DamagedPages | undefined => check?.damage();
+  return incrementEntry(file, { blocks, kept, first: true, check, damage }, context);
 }
 
 /** The changed blocks of a file that has so many pages. */

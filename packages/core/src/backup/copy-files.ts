@@ -22,6 +22,7 @@ import { planParts, survey, type PlannedPart } from './plan-files.ts';
 import { readControlFile, type ControlCopy } from './read-control-file.ts';
 import { storeControl } from './store-control.ts';
 import { storeManifest } from './store-manifest.ts';
+import { weighFiles } from './weigh-files.ts';
 
 interface CopyInputs {
   readonly repository: Repository;
@@ -101,11 +102,15 @@ async function writeParts(
 ): Promise<WrittenParts> {
   const { partBytesMax, records, report, signal } = options;
   const major = Math.floor(identity.versionNumber / MAJOR);
-  const listing = (): AsyncIterable<Listed> =>
-    listDataDirectory(backup.directory, {
+  const known = delta && (await readKnownFiles(repository, delta.parent, { signal }));
+  const { changes } = delta ?? {};
+  const listing = (): AsyncIterable<Listed> => {
+    const listed = listDataDirectory(backup.directory, {
       versionNumber: identity.versionNumber,
       tablespaceFolder: `PG_${major}_${control.catalogVersion}`,
     });
+    return known && changes ? weighFiles(listed, { known, changes }) : listed;
+  };
   const surveyed = await survey(listing());
   records.expect(surveyed.bytes);
   const tablespaces = new Set<number>();
@@ -113,7 +118,6 @@ async function writeParts(
     width: lanes.width,
     partBytesMax,
   });
-  const known = delta && (await readKnownFiles(repository, delta.parent, { signal }));
   const verify = options.verifyChecksums && control.dataChecksumVersion > 0;
   const parts: PackedPart[] = [];
   let number = 0;

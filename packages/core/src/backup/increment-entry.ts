@@ -13,6 +13,8 @@ interface Increment {
   readonly blocks: Uint32Array;
   /** The first of those pages, if they were read already. */
   readonly kept: KeptPages;
+  /** Nothing of the file has been told of as read yet. */
+  readonly first?: boolean;
   /** What looks at the pages that are read now. */
   readonly check?: PageCheck | undefined;
   /** What is wrong with the file, asked when all has been read. */
@@ -22,7 +24,7 @@ interface Increment {
 /** The tar entry of a file with only the pages that its parent does not have. */
 export async function* incrementEntry(
   file: DataFile,
-  { blocks, kept, check, damage }: Increment,
+  { blocks, kept, first = false, check, damage }: Increment,
   context: FileContext,
 ): ByteSource {
   const { path, batches } = context;
@@ -38,6 +40,7 @@ export async function* incrementEntry(
   const rest = blocks.subarray(kept.count);
   for await (const chunk of readBlocks(file, rest, { ...context, check })) {
     crc = crc32c(chunk, crc);
+    if (first) batches.read(chunk.length);
     yield chunk;
   }
   yield* paddingOf(bytes);
