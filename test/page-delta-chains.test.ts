@@ -1,13 +1,22 @@
 /** Chains of deltas whose changes tsbk finds itself, page by page or by WAL summaries, on live servers. */
 import assert from 'node:assert/strict';
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { archiveEverything } from './support/archiving-server.ts';
 import { openBackupSite, type BackupSite } from './support/backup-site.ts';
 import { eventually } from './support/eventually.ts';
 import { change, contentsOf, sumsOfTables } from './support/delta-changes.ts';
-import { scratchPathForServerUser, startFrom, type Server } from './support/postgres.ts';
+import {
+  clientTool,
+  giveToServerUser,
+  scratchPath,
+  scratchPathForServerUser,
+  serverUser,
+  startFrom,
+  type Server,
+} from './support/postgres.ts';
 import { runCommand } from './support/tsbk.ts';
 
 const WALG = process.env['WALG_BIN'] ?? '';
@@ -19,6 +28,7 @@ interface Link {
   readonly storedBytes: number;
   /** Where its changes come from; `undefined` for a full backup. */
   readonly source: string | undefined;
+  readonly warnings: string;
   readonly sums: Readonly<Record<string, string>>;
 }
 
@@ -31,7 +41,7 @@ const ofStream: Take = (site) => pushed(site, []);
 async function pushed(site: BackupSite, args: readonly string[]): Promise<Omit<Link, 'sums'>> {
   const { name, storedBytes, run } = await site.push(args);
   const { delta } = JSON.parse(run.stdout) as { delta?: { source: string } };
-  return { name, storedBytes, source: delta?.source };
+  return { name, storedBytes, source: delta?.source, warnings: run.stderr };
 }
 
 /** By a real wal-g. */
@@ -42,14 +52,23 @@ const ofWalg: Take = async (site) => {
   assert.equal(run.code, 0, run.stderr.slice(-2000));
   const names = await site.list();
   const name = names.toSorted((a, b) => (a.slice(0, 29) < b.slice(0, 29) ? -1 : 1)).at(-1) ?? '';
-  return { name, storedBytes: 0, source: name.includes('_D_') ? 'wal-g' : undefined };
+  const source = name.includes('_D_') ? 'wal-g' : undefined;
+  return { name, storedBytes: 0, source, warnings: run.stderr };
 };
 
-/** A backup after each of the changes. */
+/** A backup after each of the changes, some of them to a table in a tablespace. */
 async function makeChain(site: BackupSite, takes: readonly Take[]): Promise<Link[]> {
   const links: Link[] = [];
+  const place = scratchPathForServerUser('space');
+  mkdirSync(place);
+  giveToServerUser(place);
+  await site.server.query(`create tablespace outside location '${place}'`);
+  await site.server.query(
+    'create table spaced tablespace outside as select n, 0 as k from generate_series(1, 9000) n',
+  );
   for (const [link, take] of takes.entries()) {
     await change(site.server, link);
+    await site.server.query(`update spaced set k = ${link} where n % 1000 = ${link}`);
     links.push({ ...(await take(site)), sums: await sumsOfTables(site.server) });
   }
   await archiveEverything(site.server);
@@ -64,6 +83,20 @@ async function fileOf(server: Server, table: string): Promise<string> {
   return `/${row?.path}`;
 }
 
+async function spaceOf(server: Server): Promise<{ oid: string; location: string }> {
+  const [row] = await server.query<{ oid: string; location: string }>(
+    "select oid::text, pg_tablespace_location(oid) as location from pg_tablespace where spcname = 'outside'",
+  );
+  return row ?? { oid: '', location: '' };
+}
+
+/** PostgreSQL's own verification, for the versions whose manifests the tool here knows. */
+async function verifyFiles(directory: string): Promise<void> {
+  const tool = clientTool('pg_verifybackup');
+  if (tool === undefined) return;
+  execFileSync(tool, ['--no-parse-wal', '--quiet', directory], { ...serverUser(), cwd: '/' });
+}
+
 /** Restores a link by a real wal-g, and compares what a server on it has. */
 async function restoredByWalg(
   { env, server }: BackupSite,
@@ -71,7 +104,12 @@ async function restoredByWalg(
   args: readonly string[],
 ): Promise<void> {
   const directory = scratchPathForServerUser('by-walg');
-  const fetched = await runCommand(WALG, ['backup-fetch', directory, name, ...args], { env });
+  const { oid } = await spaceOf(server);
+  const spec = scratchPath('spec');
+  const link = { loc: scratchPathForServerUser('by-walg-space'), link: `pg_tblspc/${oid}` };
+  writeFileSync(spec, JSON.stringify({ base_prefix: directory, tablespaces: [oid], [oid]: link }));
+  const words = ['backup-fetch', directory, name, '--restore-spec', spec, ...args];
+  const fetched = await runCommand(WALG, words, { env });
   assert.equal(fetched.code, 0, fetched.stderr.slice(-2000));
   writeFileSync(join(directory, 'recovery.signal'), '');
   await using restored = await startFrom(directory, {
@@ -107,7 +145,13 @@ async function comesBack(site: BackupSite, chain: readonly Link[]): Promise<void
   const first = chain[1];
   const last = chain.at(-1);
   assert.ok(first !== undefined && last !== undefined);
-  await using restored = await site.restore({ args: [last.name] });
+  const { location } = await spaceOf(site.server);
+  const mapping = `--tablespace-mapping=${location}=${scratchPathForServerUser('moved')}`;
+  const isKnown = site.server.version <= 16;
+  await using restored = await site.restore({
+    args: [last.name, mapping],
+    ...(isKnown ? { inspect: verifyFiles } : {}),
+  });
   assert.deepEqual(await sumsOfTables(restored.server), last.sums);
   if (WALG === '') return;
   await restoredByWalg(site, last, []);
@@ -118,7 +162,21 @@ async function comesBack(site: BackupSite, chain: readonly Link[]): Promise<void
 it('a chain of deltas of a data directory comes back, and has what changed', async () => {
   await using site = await openBackupSite({ version: 13, tsbkEnv: DELTAS });
   const { server, root } = site;
-  const chain = await makeChain(site, [ofDirectory, ofDirectory, ofDirectory, ofDirectory]);
+  const note = join(server.dataDir, 'note');
+  const noted =
+    (text: string): Take =>
+    async () => {
+      // Not a whole second, which would be taken for a rounded one.
+      writeFileSync(note, text);
+      utimesSync(note, 1_700_000_000.5, 1_700_000_000.5);
+      return await ofDirectory(site);
+    };
+  const lying: Take = async () => {
+    const link = await noted('other')(site);
+    assert.match(link.warnings, /"mtime-lies","message":"note has another content/);
+    return link;
+  };
+  const chain = await makeChain(site, [noted('first'), ofDirectory, lying, ofDirectory]);
   const sources = chain.map(({ source }) => source);
   assert.deepEqual(sources, [undefined, 'files', 'files', 'files']);
   const [full, first, , last] = chain;
@@ -130,6 +188,7 @@ it('a chain of deltas of a data directory comes back, and has what changed', asy
     ['moving', 'incremented'],
     ['pg_class', 'incremented'],
     ['dropped', 'whole'],
+    ['spaced', 'incremented'],
   ] as const) {
     assert.equal(kinds.get(await fileOf(server, table)), kind, table);
   }
