@@ -41,7 +41,7 @@ export const BACKUP_SETTINGS = {
     kind: absolutePath,
     defaultText: '`TMPDIR`, else `/tmp`',
     commands: ['backup-push', 'wal-receive'],
-    doc: 'Where the list of a very large number of files is kept while they are backed up, some ten bytes each; and segments of more than 16 MiB while they are received.',
+    doc: 'Where the list of a very large number of files is kept while they are backed up, some ten bytes each; what changed of one file of a delta by `stream`, beyond 4 MiB; and segments of more than 16 MiB while they are received.',
   }),
   diskRateBytes: setting({
     env: ['TSBK_DISK_RATE_LIMIT', 'WALG_DISK_RATE_LIMIT'],
