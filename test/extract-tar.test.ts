@@ -10,7 +10,7 @@ import { isTsbkError } from '@tsbk/core/kernel/errors';
 import { NameIndexBuilder, type NameIndex } from '@tsbk/core/kernel/name-index';
 import type { ExtractBatch, ExtractTask, WantedMembers } from '@tsbk/core/ports/extract';
 import { extractTar } from '@tsbk/core/restore/extract-tar';
-import { TURN } from '@tsbk/core/restore/roll';
+import { TURN } from '@tsbk/core/repository/chain/roll';
 import {
   fakeRepository,
   fakeTar,

@@ -29,6 +29,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   restore: 4,
   retention: 4,
   check: 4,
+  merge: 4,
   'wal-audit': 4,
   'storage-tools': 4,
   settings: 5,

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { tarHeaderOf } from '@tsbk/core/backup/canonical';
+import { tarHeaderOf } from '@tsbk/core/repository/new-backup/canonical';
 import { encodeHeader, endOfArchive, padding } from '@tsbk/core/format/tar/write';
 import type { ByteSource } from '@tsbk/core/ports/bytes';
 import type { LaneWriter, Lanes } from '@tsbk/core/ports/lanes';

@@ -3,7 +3,8 @@ import { formatLsn } from '@tsbk/core/kernel/lsn';
 import { formatSize } from '@tsbk/core/kernel/size';
 import { stringifyJson } from '@tsbk/core/format/json';
 import { describeMoment } from '@tsbk/core/repository/wal-way/moment';
-import type { PlannedTar, PlannedWal, RestorePlan } from '@tsbk/core/restore/plan';
+import type { PlannedTar } from '@tsbk/core/repository/chain/planned-link';
+import type { PlannedWal, RestorePlan } from '@tsbk/core/restore/plan';
 import { describeTarget } from '@tsbk/core/restore/target';
 
 /** What a restore would do, and whether it can. */

@@ -7,7 +7,7 @@ import { stringifyJson, type JsonObject, type JsonValue } from '@tsbk/core/forma
 import { factsOf, type BackupFacts } from '@tsbk/core/repository/backup-facts';
 import { readBackup, type BackupDetail } from '@tsbk/core/repository/catalog';
 import { newestBackup } from '@tsbk/core/repository/newest-backup';
-import { readChain, type Chain } from '@tsbk/core/restore/read-chain';
+import { readChain, type Chain } from '@tsbk/core/repository/chain/read-chain';
 import { missingWal, walOfBackup } from '@tsbk/core/repository/wal-of-backup';
 import type { TablespaceEntry } from '@tsbk/core/repository/tablespace-spec';
 import type { Run } from '../command.ts';

@@ -1,14 +1,7 @@
 import type { BackupEnd, Tablespace } from '../ports/backup-source.ts';
 import type { Receipt } from '../ports/lanes.ts';
-import type { PackedPart } from './pack.ts';
-
-/** `backup_label` and `tablespace_map`, byte for byte as the server sent them. */
-export interface LabelFiles {
-  readonly label: Uint8Array;
-  readonly tablespaceMap: Uint8Array;
-  /** Permission bits: 0o640 in a cluster that its group may read. */
-  readonly mode: number;
-}
+import type { LabelFiles } from '../repository/new-backup/store-labels.ts';
+import type { PackedPart } from '../repository/new-backup/pack.ts';
 
 /** A backup whose files are stored and whose end the server has confirmed, whatever its source. */
 export interface CopiedBackup extends BackupEnd {

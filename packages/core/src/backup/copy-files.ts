@@ -16,11 +16,11 @@ import type { Spool } from '../stream/spool.ts';
 import type { CopiedBackup } from './copied-backup.ts';
 import { fileRecords, type FileRecords } from './file-records.ts';
 import { readKnownFiles, type KnownFiles } from './known-files.ts';
-import type { PackedPart } from './pack.ts';
+import type { PackedPart } from '../repository/new-backup/pack.ts';
 import type { Delta } from './parent.ts';
 import { planParts, survey, type PlannedPart } from './plan-files.ts';
 import { readControlFile, type ControlCopy } from './read-control-file.ts';
-import { storeControl } from './store-control.ts';
+import { storeControl } from '../repository/new-backup/store-control.ts';
 import { storeManifest } from './store-manifest.ts';
 import { weighFiles } from './weigh-files.ts';
 

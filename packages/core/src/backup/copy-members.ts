@@ -10,7 +10,7 @@ import type { CopiedBackup } from './copied-backup.ts';
 import { readKnownFiles } from './known-files.ts';
 import { wholeFiles, type MemberFilter } from './member-filter.ts';
 import { MemberIntake } from './member-intake.ts';
-import { packer } from './pack.ts';
+import { packer } from '../repository/new-backup/pack.ts';
 import { pageDelta } from './page-delta.ts';
 import type { Delta } from './parent.ts';
 import { serverDelta } from './server-delta.ts';

@@ -5,7 +5,7 @@ import type { DamagedPages, FilesBatch, ReadMember } from '../ports/files.ts';
 import type { Report } from '../ports/report.ts';
 import type { FileList, TarNames } from '../repository/file-list.ts';
 import type { Spool } from '../stream/spool.ts';
-import type { LabelFiles } from './copied-backup.ts';
+import type { LabelFiles } from '../repository/new-backup/store-labels.ts';
 import { manifestLines } from './manifest-lines.ts';
 import type { ControlCopy } from './read-control-file.ts';
 import { pathOf } from './source-member.ts';

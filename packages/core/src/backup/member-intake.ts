@@ -11,11 +11,11 @@ import { createObject } from '../repository/write-object.ts';
 import { collect } from '../stream/collect.ts';
 import { owned } from '../stream/owned.ts';
 import { sourceOf } from '../stream/source.ts';
-import { roleOf, tarNameOf } from './canonical.ts';
+import { roleOf, tarNameOf } from '../repository/new-backup/canonical.ts';
 import type { CopiedBackup } from './copied-backup.ts';
 import type { MemberFilter } from './member-filter.ts';
-import type { Packer } from './pack.ts';
-import { storeControl } from './store-control.ts';
+import type { Packer } from '../repository/new-backup/pack.ts';
+import { storeControl } from '../repository/new-backup/store-control.ts';
 
 interface IntakeInputs {
   readonly repository: Repository;

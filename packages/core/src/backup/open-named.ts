@@ -1,14 +1,12 @@
-import { isTsbkError, TsbkError } from '../kernel/errors.ts';
-import { formatInstant } from '../kernel/instant.ts';
+import { TsbkError } from '../kernel/errors.ts';
 import { deltaBackupName, fullBackupName } from '../kernel/backup-name.ts';
 import { formatSegment, segmentNumberAt } from '../kernel/wal-file.ts';
 import type { BackupServer } from '../ports/backup-server.ts';
 import type { BackupSource, OpenBackup } from '../ports/backup-source.ts';
 import type { Report } from '../ports/report.ts';
-import { readClaim, type Claimant, type ProcessMark } from '../repository/claim-record.ts';
-import { sentinelKey } from '../repository/layout.ts';
-import type { Repository, RunOptions } from '../repository/repository.ts';
-import { claimName, removeUnfinished } from './claim.ts';
+import type { ProcessMark } from '../repository/claim-record.ts';
+import type { Repository } from '../repository/repository.ts';
+import { describeHolder, holdName } from '../repository/new-backup/hold-name.ts';
 import type { DeltaWish } from './decide-delta.ts';
 import { openDelta } from './open-delta.ts';
 import type { Delta } from './parent.ts';
@@ -34,7 +32,6 @@ interface NamedRequest extends DeltaWish {
 
 /** Each collision takes another backup that begins in the same moment. */
 const ATTEMPTS = 3;
-const TAKE_BACK_MS = 10_000;
 
 /**
  * Starts the backup and claims the name that follows from its start segment. Where that name is
@@ -66,7 +63,7 @@ export async function openNamed(
           ? fullBackupName(segment)
           : deltaBackupName(segment, delta.parent.segment);
       const { runId: run, hostname: host, process } = request;
-      held = await claim(repository, name, { claimant: { run, host, process }, signal });
+      held = await holdName(repository, name, { claimant: { run, host, process }, signal });
       if (held) {
         return { ...opened, name, [Symbol.asyncDispose]: () => backup[Symbol.asyncDispose]() };
       }
@@ -77,39 +74,6 @@ export async function openNamed(
       if (!held) await backup[Symbol.asyncDispose]();
     }
   }
-}
-
-/** A claim of unknown outcome is taken back, or it would stand in the way of the next run. */
-async function claim(
-  repository: Repository,
-  name: string,
-  { claimant, signal }: { readonly claimant: Claimant; readonly signal: AbortSignal },
-): Promise<boolean> {
-  try {
-    return await claimName(repository, name, claimant, { signal });
-  } catch (error) {
-    const unfinished = { name, runId: claimant.run, sentinelTried: false };
-    const own = { signal: AbortSignal.timeout(TAKE_BACK_MS) };
-    await removeUnfinished(repository, unfinished, own).catch(() => undefined);
-    throw error;
-  }
-}
-
-/** Who has a name, and what to do about a run that was killed. */
-async function describeHolder(
-  repository: Repository,
-  name: string,
-  { signal }: RunOptions,
-): Promise<string> {
-  const sentinel = await repository.store.stat(sentinelKey(name), { signal });
-  if (sentinel !== undefined) return 'that backup is complete';
-  const claim = await readClaim(repository, name, { signal }).catch((error: unknown) => {
-    if (isTsbkError(error, 'record-invalid')) return undefined;
-    throw error;
-  });
-  const begun = claim?.started === undefined ? '' : `, begun ${formatInstant(claim.started)}`;
-  const whose = claim === undefined ? 'of another run' : `of ${claim.host}${begun}`;
-  return `an unfinished backup ${whose}. If it was killed, \`tsbk st claims --remove\` takes it away`;
 }
 
 function taken(name: string, holder: string, server: BackupServer): TsbkError {

@@ -1,4 +1,4 @@
-import { treePath } from '../cluster/tree-path.ts';
+import { treePath } from '../format/tree-path.ts';
 import { crc32c } from '../format/crc32c.ts';
 import { BlockList } from '../format/increment/block-list.ts';
 import { isPagedFile } from '../format/increment/paged-file.ts';

@@ -1,4 +1,4 @@
-import { isTsbkError, messageOf, TsbkError } from '../kernel/errors.ts';
+import { TsbkError } from '../kernel/errors.ts';
 import { ceilToMicrosecond, type Instant } from '../kernel/instant.ts';
 import { formatLsn } from '../kernel/lsn.ts';
 import type { JsonValue } from '../format/json.ts';
@@ -13,7 +13,7 @@ import { sentinelKey } from '../repository/layout.ts';
 import type { Repository } from '../repository/repository.ts';
 import { segmentsOfRange } from '../repository/wal-of-backup.ts';
 import { openSpool, type Spool } from '../stream/spool.ts';
-import { releaseName, removeUnfinished, type Unfinished } from './claim.ts';
+import { cleanUp, release } from '../repository/new-backup/end-run.ts';
 import type { CopiedBackup } from './copied-backup.ts';
 import { copyFiles } from './copy-files.ts';
 import { copyMembers } from './copy-members.ts';
@@ -22,7 +22,7 @@ import { keepChain } from './keep-chain.ts';
 import { openNamed, type NamedBackup } from './open-named.ts';
 import type { Delta } from './parent.ts';
 import { describeCopy, pushedDelta, type PushedDelta } from './pushed-delta.ts';
-import { storeLabels } from './store-labels.ts';
+import { storeLabels } from '../repository/new-backup/store-labels.ts';
 import { storeRecords } from './store-records.ts';
 import { waitForWal } from './wait-for-wal.ts';
 import { createRecord } from '../repository/write-object.ts';
@@ -74,9 +74,6 @@ export interface PushResult {
   /** Why it is full, or why the changes come from where they do: a clause for people. */
   readonly reason: string;
 }
-
-/** How long the clean-up of a failed run may take. */
-const CLEANUP_MS = 60_000;
 
 /**
  * Takes a base backup, full or a delta, and stores it in the canonical shape of a WAL-G repository. The sentinel
@@ -210,37 +207,6 @@ async function copy(
     { ...inputs, backup, dataDirectoryMode, delta },
     { partBytesMax, scratchDirectory, signal, report },
   );
-}
-
-async function release(repository: Repository, name: string, report: Report): Promise<void> {
-  try {
-    await releaseName(repository, name, { signal: AbortSignal.timeout(CLEANUP_MS) });
-  } catch (error) {
-    report({
-      kind: 'warning',
-      code: 'claim-left',
-      text: `${name} is complete; its claim could not be removed (${messageOf(error)})`,
-    });
-  }
-}
-
-/** The run's own signal may be aborted already, so the clean-up has one of its own. */
-async function cleanUp(
-  repository: Repository,
-  unfinished: Unfinished,
-  { error, report }: { readonly error: unknown; readonly report: Report },
-): Promise<void> {
-  // Somebody else writes under this name: what lies there is not ours to remove.
-  if (isTsbkError(error, 'object-exists')) return;
-  try {
-    await removeUnfinished(repository, unfinished, { signal: AbortSignal.timeout(CLEANUP_MS) });
-  } catch (cleanupError) {
-    report({
-      kind: 'warning',
-      code: 'unfinished-left',
-      text: `objects of the unfinished ${unfinished.name} could not be removed (${messageOf(cleanupError)}); they are no backup`,
-    });
-  }
 }
 
 function timelineChanged(name: string, from: number, to: number): TsbkError {

@@ -3,19 +3,14 @@ import type { JsonValue } from '../format/json.ts';
 import type { BackupPosition } from '../ports/backup-source.ts';
 import type { ServerIdentity } from '../ports/backup-server.ts';
 import type { Receipt } from '../ports/lanes.ts';
-import type { FileList, TarNames } from '../repository/file-list.ts';
-import {
-  backupFolder,
-  filesMetadataKey,
-  metadataKey,
-  sideRecordKey,
-} from '../repository/layout.ts';
+import type { FileList } from '../repository/file-list.ts';
+import { backupFolder, metadataKey, sideRecordKey } from '../repository/layout.ts';
 import { formatMetadata } from '../repository/metadata.ts';
-import { putStream } from '../repository/put-stream.ts';
+import { storeFilesMetadata } from '../repository/new-backup/store-files-metadata.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
 import { formatSentinel, type MadeSentinel } from '../repository/sentinel.ts';
 import { formatSideRecord } from '../repository/side-record.ts';
-import { appeared, createObject, createRecord } from '../repository/write-object.ts';
+import { createObject, createRecord } from '../repository/write-object.ts';
 import { sourceOf } from '../stream/source.ts';
 import type { CopiedBackup } from './copied-backup.ts';
 import type { Delta } from './parent.ts';
@@ -48,9 +43,6 @@ export interface StoredRecords {
   readonly finishTime: Instant;
 }
 
-/** It is sent by the thread that has everything else in its memory, and nothing waits for speed. */
-const RECORD_PART_BYTES = 1024 * 1024;
-
 /**
  * Writes the records of a finished backup but the sentinel: metadata, files metadata, side record.
  * None of them makes it appear.
@@ -67,7 +59,8 @@ export async function storeRecords(
   const sentinel = { ...makeSentinel(inputs, tars, finishTime), encryption: { cipher, keyId } };
 
   await createRecord(repository, metadataKey(name), formatMetadata(sentinel), { signal });
-  await storeFilesMetadata(repository, inputs, { signal });
+  const { list } = inputs;
+  await storeFilesMetadata(repository, { name, list, parts: copied.parts, labels }, { signal });
   await storeSideRecord(repository, inputs, [...tars, copied.manifest], { signal });
   const { plainBytes, storedBytes } = sentinel;
   return { sentinel: formatSentinel(sentinel), plainBytes, storedBytes, finishTime };
@@ -101,27 +94,6 @@ function makeSentinel(
     dataDir,
     permanent: request.permanent,
   };
-}
-
-async function storeFilesMetadata(
-  repository: Repository,
-  { name, copied, list, labels }: RecordInputs,
-  { signal }: RunOptions,
-): Promise<void> {
-  const { store } = repository;
-  const basename = (key: string): string => key.slice(key.lastIndexOf('/') + 1);
-  const ofLabels = list.tar();
-  for (const file of ['tablespace_map', 'backup_label']) await ofLabels.add(file);
-  const tars: (readonly [string, TarNames])[] = copied.parts.map(({ receipt, names }) => [
-    basename(receipt.key),
-    names,
-  ]);
-  tars.push([basename(labels.key), ofLabels]);
-  const partBytes = Math.max(RECORD_PART_BYTES, store.limits.partBytesMin);
-  const options = { ifAbsent: true, signal, partBytes, partsInFlight: 1 };
-  const key = filesMetadataKey(name);
-  const { outcome } = await putStream(store, key, list.document(tars), options);
-  if (outcome === 'exists') throw appeared(key);
 }
 
 async function storeSideRecord(

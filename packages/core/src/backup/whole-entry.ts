@@ -3,7 +3,7 @@ import { crc32c } from '../format/crc32c.ts';
 import { encodeHeader, padding } from '../format/tar/write.ts';
 import type { ByteSource } from '../ports/bytes.ts';
 import type { ReadMember } from '../ports/files.ts';
-import { tarHeaderOf } from './canonical.ts';
+import { tarHeaderOf } from '../repository/new-backup/canonical.ts';
 import { pageCheck } from './page-check.ts';
 import { readChunks, type FileContext } from './read-chunks.ts';
 import { sourceMember } from './source-member.ts';

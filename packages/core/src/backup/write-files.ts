@@ -8,7 +8,7 @@ import type { Receipt } from '../ports/lanes.ts';
 import type { Repository } from '../repository/repository.ts';
 import { createPart } from '../repository/write-object.ts';
 import type { Turnstile } from '../stream/turnstile.ts';
-import { tarHeaderOf } from './canonical.ts';
+import { tarHeaderOf } from '../repository/new-backup/canonical.ts';
 import { changedEntry } from './changed-entry.ts';
 import { filesBatches, type FilesBatches } from './files-batches.ts';
 import { KeptPages } from './kept-pages.ts';

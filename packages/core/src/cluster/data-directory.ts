@@ -10,7 +10,7 @@ import {
 import { messageOf, systemErrorCode, TsbkError } from '../kernel/errors.ts';
 import { toInstant, type Instant } from '../kernel/instant.ts';
 import type { TreePath } from '../kernel/tree-path.ts';
-import { pathBytes, printable } from './tree-path.ts';
+import { pathBytes, printable } from '../format/tree-path.ts';
 
 /** What the file system says of a file or directory. */
 export interface EntryFacts {

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { TreePath } from '../kernel/tree-path.ts';
 import { ifThere } from './data-directory.ts';
 import { isEmptied, isLeftOut, lastingRelations } from './left-out.ts';
-import { pathBytes, TREE_ROOT } from './tree-path.ts';
+import { pathBytes, TREE_ROOT } from '../format/tree-path.ts';
 
 /** What of a data directory goes into a backup; `skipped` says what does not though it might. */
 export type Listed =

@@ -1,6 +1,6 @@
 import type { TreePath } from '../kernel/tree-path.ts';
 import type { TreePlace } from '../ports/extract.ts';
-import { pathBytes } from './tree-path.ts';
+import { pathBytes } from '../format/tree-path.ts';
 
 /** What lies in a tablespace, with its OID. */
 export const TABLESPACE_PATH = /^pg_tblspc\/(\d+)(?:\/|$)/;

@@ -19,7 +19,7 @@ import { isTsbkError } from '../kernel/errors.ts';
 import type { ByteSource } from '../ports/bytes.ts';
 import { sourceOf } from '../stream/source.ts';
 import { createPlacer, type Placer } from './place.ts';
-import { treePath } from './tree-path.ts';
+import { treePath } from '../format/tree-path.ts';
 
 let scratch: string;
 let root: string;

@@ -8,7 +8,7 @@ import { mapParallel } from '../stream/parallel.ts';
 import { syncDirectory, syncLater, type LateSync } from './late-sync.ts';
 import { locate, TABLESPACE_PATH } from './locate.ts';
 import { PageFile } from './page-file.ts';
-import { parentPath, pathBytes, printable, TREE_ROOT } from './tree-path.ts';
+import { parentPath, pathBytes, printable, TREE_ROOT } from '../format/tree-path.ts';
 import { writeFailed } from './write-failed.ts';
 
 export interface PlaceOptions extends TreePlace {

@@ -1,6 +1,6 @@
 /**
  * Path of a file below a data directory, one character a byte: file names are bytes, and two
  * names that differ in bytes must never meet in one key. `/`-separated, neither leading nor
- * trailing slash; empty for the directory itself. `cluster/tree-path` makes them.
+ * trailing slash; empty for the directory itself. `format/tree-path` makes them.
  */
 export type TreePath = string & { readonly __brand: 'TreePath' };

@@ -3,11 +3,12 @@ import { NameIndexBuilder, numberOf } from '../kernel/name-index.ts';
 import type { TreePath } from '../kernel/tree-path.ts';
 import type { ExtractBatch, ExtractedMember, FileSum, WantedMembers } from '../ports/extract.ts';
 import type { Report } from '../ports/report.ts';
-import { printable } from '../cluster/tree-path.ts';
+import { printable } from '../format/tree-path.ts';
 import type { Attendance } from './attendance.ts';
-import { heldFiles, type HeldFiles } from './held-files.ts';
-import type { ManifestCheck } from './manifest-check.ts';
-import type { PlannedTar, RestorePlan } from './plan.ts';
+import { heldFiles, type HeldFiles } from '../repository/chain/held-files.ts';
+import type { ManifestCheck } from '../repository/chain/manifest-check.ts';
+import type { PlannedTar } from '../repository/chain/planned-link.ts';
+import type { RestorePlan } from './plan.ts';
 
 /** What the backup's records say of its files. */
 interface KnownFiles {

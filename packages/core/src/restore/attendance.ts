@@ -1,8 +1,8 @@
 import { numberOf } from '../kernel/name-index.ts';
 import type { TreePath } from '../kernel/tree-path.ts';
 import type { BegunFiles, ExtractedMember, WantedMembers } from '../ports/extract.ts';
-import { OpenPages } from './open-pages.ts';
-import { TURN, type Roll } from './roll.ts';
+import { OpenPages } from '../repository/chain/open-pages.ts';
+import { TURN, type Roll } from '../repository/chain/roll.ts';
 
 /**
  * Which files of a roll have come, and how much of them, while the tars of a chain are unpacked

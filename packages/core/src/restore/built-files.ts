@@ -3,7 +3,7 @@ import type { TreePlace } from '../ports/extract.ts';
 import type { Lanes } from '../ports/lanes.ts';
 import type { RunOptions } from '../repository/repository.ts';
 import { mapParallel } from '../stream/parallel.ts';
-import type { BuiltFiles } from './complete-manifest.ts';
+import type { BuiltFiles } from '../repository/chain/complete-manifest.ts';
 import type { Extracted } from './extract.ts';
 
 /** Files that a lane reads in a row: a segment of a relation has 1 GiB. */

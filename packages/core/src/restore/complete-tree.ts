@@ -2,14 +2,15 @@ import { amendManifest } from '../format/amend-manifest.ts';
 import { requiredDirectories } from '../cluster/required-directories.ts';
 import { writeRecoveryFiles } from '../cluster/recovery-files.ts';
 import type { Placer } from '../cluster/place.ts';
-import { treePath } from '../cluster/tree-path.ts';
+import { treePath } from '../format/tree-path.ts';
 import { writeWalMark } from '../cluster/wal-mark.ts';
 import { openVerified } from '../repository/open-verified.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
 import { sourceOf } from '../stream/source.ts';
-import { completeManifest, type BuiltFiles } from './complete-manifest.ts';
+import { completeManifest, type BuiltFiles } from '../repository/chain/complete-manifest.ts';
 import type { Extracted } from './extract.ts';
-import { mappedTablespaceMap, requireLabel } from './held-files.ts';
+import { requireLabel } from '../repository/chain/held-files.ts';
+import { mappedTablespaceMap } from './mapped-tablespace-map.ts';
 import type { RestorePlan } from './plan.ts';
 import { historyName } from '../repository/wal-way/read-history.ts';
 

@@ -10,15 +10,15 @@ import type { ExtractOptions, ExtractReceipt, ExtractTask, FileSum } from '../po
 import { openVerified } from '../repository/open-verified.ts';
 import type { Repository } from '../repository/repository.ts';
 import { createPlacer, type Placer } from '../cluster/place.ts';
-import { printable, treePath } from '../cluster/tree-path.ts';
+import { printable, treePath } from '../format/tree-path.ts';
 import { collect } from '../stream/collect.ts';
 import { owned } from '../stream/owned.ts';
 import { lent } from '../stream/release.ts';
-import { begunFile, type BegunFile } from './begun-file.ts';
+import { begunFile, type BegunFile } from '../repository/chain/begun-file.ts';
 import { memberBatches, type MemberBatches } from './member-batches.ts';
-import { HELD_BYTES_MAX, isHeld } from './held-files.ts';
+import { HELD_BYTES_MAX, isHeld } from '../repository/chain/held-files.ts';
 import { fillFile, placeIncrement } from './place-pages.ts';
-import { TURN } from './roll.ts';
+import { TURN } from '../repository/chain/roll.ts';
 
 /**
  * Files that a restored directory must not have from the backup: they are of the server that ran

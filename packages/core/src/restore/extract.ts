@@ -8,10 +8,11 @@ import type { Placer } from '../cluster/place.ts';
 import { mapParallel } from '../stream/parallel.ts';
 import { Arrivals } from './arrivals.ts';
 import { Attendance } from './attendance.ts';
-import type { HeldFiles } from './held-files.ts';
-import { readManifestCheck, type ManifestCheck } from './manifest-check.ts';
-import type { PlannedLink, PlannedTar, RestorePlan } from './plan.ts';
-import { nameOf } from './roll.ts';
+import type { HeldFiles } from '../repository/chain/held-files.ts';
+import { readManifestCheck, type ManifestCheck } from '../repository/chain/manifest-check.ts';
+import type { PlannedLink, PlannedTar } from '../repository/chain/planned-link.ts';
+import type { RestorePlan } from './plan.ts';
+import { nameOf } from '../repository/chain/roll.ts';
 
 /** What came out of the tars beside the files that are in place. */
 export interface Extracted {

@@ -13,7 +13,7 @@ import { writeFailed } from '../cluster/write-failed.ts';
 import { builtFiles } from './built-files.ts';
 import { completeTree } from './complete-tree.ts';
 import { extractTars, type Extracted } from './extract.ts';
-import { requireControl } from './held-files.ts';
+import { requireControl } from '../repository/chain/held-files.ts';
 import { INCOMPLETE_MARK, incompleteMarkText } from './incomplete-mark.ts';
 import type { RestorePlan, RestoreRequest } from './plan.ts';
 import { planRestore } from './plan-restore.ts';

@@ -6,7 +6,7 @@ import { PAGE_BYTES } from '../format/page.ts';
 import type { ByteSource } from '../ports/bytes.ts';
 import type { PageFile } from '../cluster/page-file.ts';
 import type { Placer } from '../cluster/place.ts';
-import { pagesOf, type BegunFile } from './begun-file.ts';
+import { pagesOf, type BegunFile } from '../repository/chain/begun-file.ts';
 
 /** A member of a tar that has pages of a file. */
 export interface PagesMember {

@@ -14,7 +14,7 @@ import { checkPlaces, type CheckedPlaces, type Place } from './check-destination
 import { chooseWay, type ChosenWay } from './choose-way.ts';
 import type { WalWay } from '../repository/wal-way/wal-way.ts';
 import { measureManifest, type MeasuredFiles } from './measure-manifest.ts';
-import { planChain, type PlannedChain } from './plan-chain.ts';
+import { planChain, type PlannedChain } from '../repository/chain/plan-chain.ts';
 import { planTablespaces, type PlannedTablespace } from './plan-tablespaces.ts';
 import { planWal } from './plan-wal.ts';
 import { planWarnings } from './plan-warnings.ts';

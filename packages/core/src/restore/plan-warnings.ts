@@ -1,6 +1,6 @@
 import { stopLsnOf } from '../repository/backup-facts.ts';
 import { hasOwnWal, missingName, type WalWay } from '../repository/wal-way/wal-way.ts';
-import type { PlannedChain } from './plan-chain.ts';
+import type { PlannedChain } from '../repository/chain/plan-chain.ts';
 import type { PlanWarning } from './plan.ts';
 import type { PlannedTablespace } from './plan-tablespaces.ts';
 

@@ -4,10 +4,11 @@ import type { SystemId } from '../kernel/system-id.ts';
 import type { TimelineId } from '../kernel/wal-file.ts';
 import type { TsbkError } from '../kernel/errors.ts';
 import type { PromisedObject } from '../ports/extract.ts';
+import type { PlannedLink } from '../repository/chain/planned-link.ts';
 import type { PlannedTablespace } from './plan-tablespaces.ts';
 import type { Reach } from './reachable.ts';
 import type { RecoverySettings } from './recovery-settings.ts';
-import type { Roll } from './roll.ts';
+import type { Roll } from '../repository/chain/roll.ts';
 import type { RecoveryTarget, TargetAction, TimelineChoice } from './target.ts';
 import type { TablespaceMapping } from './plan-tablespaces.ts';
 
@@ -28,24 +29,6 @@ export interface RestoreRequest {
   readonly tablespaceMapping: readonly TablespaceMapping[];
   /** Size of WAL segments where neither archive nor backup tells it. */
   readonly segmentBytes: number;
-}
-
-/** A tar of the backup. */
-export interface PlannedTar extends PromisedObject {
-  readonly name: string;
-  readonly storedBytes: number;
-  /** Only known of backups that tsbk made. */
-  readonly plainBytes: number | undefined;
-  /** Holds `pg_control` or the label: extracted after all others. */
-  readonly last: boolean;
-}
-
-/** A backup of the chain that is restored. */
-export interface PlannedLink {
-  /** Its name. */
-  readonly backup: string;
-  /** Those that hold something of what is restored. */
-  readonly tars: readonly PlannedTar[];
 }
 
 /** The backup that a plan restores. */

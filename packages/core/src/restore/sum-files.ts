@@ -6,7 +6,7 @@ import { fileChecksum } from '../format/file-checksum.ts';
 import type { FileSum, SumTask } from '../ports/extract.ts';
 import type { RunOptions } from '../repository/repository.ts';
 import { locate } from '../cluster/locate.ts';
-import { printable } from '../cluster/tree-path.ts';
+import { printable } from '../format/tree-path.ts';
 
 const BUFFER_BYTES = 1024 * 1024;
 

@@ -64,7 +64,7 @@ describe('safeMemberPath', () => {
 
 describe('safeRawMemberPath', () => {
   it('keeps bytes that are not UTF-8', () => {
-    const raw = Buffer.from('./base/\xff\xe4\\x/', 'latin1');
+    const raw = Buffer.from('./base/\xff\xe4\\x', 'latin1');
     assert.deepEqual(safeRawMemberPath(raw), Buffer.from('base/\xff\xe4\\x', 'latin1'));
   });
 

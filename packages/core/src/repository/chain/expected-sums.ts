@@ -1,6 +1,6 @@
-import { NameIndexBuilder } from '../kernel/name-index.ts';
-import type { TreePath } from '../kernel/tree-path.ts';
-import type { FileSum } from '../ports/extract.ts';
+import { NameIndexBuilder } from '../../kernel/name-index.ts';
+import type { TreePath } from '../../kernel/tree-path.ts';
+import type { FileSum } from '../../ports/extract.ts';
 import { AwaitedNames } from './awaited-names.ts';
 
 /** Bytes of a checksum that are kept: all of a CRC, of a SHA enough to be beyond chance. */

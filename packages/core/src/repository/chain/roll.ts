@@ -1,7 +1,7 @@
-import { numberOf, type NameIndex } from '../kernel/name-index.ts';
-import type { TreePath } from '../kernel/tree-path.ts';
-import { readFilesMetadata } from '../repository/files-metadata.ts';
-import type { Repository, RunOptions } from '../repository/repository.ts';
+import { numberOf, type NameIndex } from '../../kernel/name-index.ts';
+import type { TreePath } from '../../kernel/tree-path.ts';
+import { readFilesMetadata } from '../files-metadata.ts';
+import type { Repository, RunOptions } from '../repository.ts';
 
 /** What the tars of a backup have of a file that the newest one of its chain lists. */
 export const TURN = {

@@ -1,10 +1,10 @@
-import { encodeHeader, endOfArchive, padding } from '../format/tar/write.ts';
-import type { SourceMember } from '../ports/backup-source.ts';
-import type { Receipt } from '../ports/lanes.ts';
-import { partitionsFolder, PG_CONTROL_TAR } from '../repository/layout.ts';
-import type { Repository, RunOptions } from '../repository/repository.ts';
-import { createObject } from '../repository/write-object.ts';
-import { sourceOf } from '../stream/source.ts';
+import { encodeHeader, endOfArchive, padding } from '../../format/tar/write.ts';
+import type { SourceMember } from '../../ports/backup-source.ts';
+import type { Receipt } from '../../ports/lanes.ts';
+import { partitionsFolder, PG_CONTROL_TAR } from '../layout.ts';
+import type { Repository, RunOptions } from '../repository.ts';
+import { createObject } from '../write-object.ts';
+import { sourceOf } from '../../stream/source.ts';
 import { tarHeaderOf } from './canonical.ts';
 
 /** Stores `pg_control` in a tar of its own: a restore puts it in place when all else is. */

@@ -1,11 +1,18 @@
-import type { Receipt } from '../ports/lanes.ts';
-import { encodeHeader, endOfArchive, padding } from '../format/tar/write.ts';
-import { BACKUP_LABEL_TAR, partitionsFolder } from '../repository/layout.ts';
-import type { Repository, RunOptions } from '../repository/repository.ts';
-import { createObject } from '../repository/write-object.ts';
-import { sourceOf } from '../stream/source.ts';
+import type { Receipt } from '../../ports/lanes.ts';
+import { encodeHeader, endOfArchive, padding } from '../../format/tar/write.ts';
+import { BACKUP_LABEL_TAR, partitionsFolder } from '../layout.ts';
+import type { Repository, RunOptions } from '../repository.ts';
+import { createObject } from '../write-object.ts';
+import { sourceOf } from '../../stream/source.ts';
 import { labelHeader } from './canonical.ts';
-import type { LabelFiles } from './copied-backup.ts';
+
+/** `backup_label` and `tablespace_map`, byte for byte as the server sent them. */
+export interface LabelFiles {
+  readonly label: Uint8Array;
+  readonly tablespaceMap: Uint8Array;
+  /** Permission bits: 0o640 in a cluster that its group may read. */
+  readonly mode: number;
+}
 
 /**
  * Stores `backup_label` and `tablespace_map` as WAL-G does: one tar, bare names, in this order, the

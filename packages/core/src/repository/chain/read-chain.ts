@@ -1,8 +1,8 @@
-import { parseBackupName } from '../kernel/backup-name.ts';
-import { isTsbkError, TsbkError } from '../kernel/errors.ts';
-import { readBackup, type BackupDetail } from '../repository/catalog.ts';
-import type { Repository, RunOptions } from '../repository/repository.ts';
-import type { DeltaLink } from '../repository/sentinel.ts';
+import { parseBackupName } from '../../kernel/backup-name.ts';
+import { isTsbkError, TsbkError } from '../../kernel/errors.ts';
+import { readBackup, type BackupDetail } from '../catalog.ts';
+import type { Repository, RunOptions } from '../repository.ts';
+import type { DeltaLink } from '../sentinel.ts';
 
 /** A backup and those it builds on. */
 export interface Chain {

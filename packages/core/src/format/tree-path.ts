@@ -1,5 +1,5 @@
 import type { TreePath } from '../kernel/tree-path.ts';
-import { safeMemberPath, safeRawMemberPath } from '../format/tar/safe-path.ts';
+import { safeMemberPath, safeRawMemberPath } from './tar/safe-path.ts';
 
 export const TREE_ROOT = '' as TreePath;
 

@@ -1,4 +1,4 @@
-import { numberOf, type NameIndex } from '../kernel/name-index.ts';
+import { numberOf, type NameIndex } from '../../kernel/name-index.ts';
 
 /** Which names of an index have come, and how many have not. */
 export class AwaitedNames {

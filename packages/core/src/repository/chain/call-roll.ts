@@ -1,6 +1,6 @@
-import { NameIndexBuilder, numberOf, type NameIndex } from '../kernel/name-index.ts';
-import { readFilesMetadata, type FileEntry } from '../repository/files-metadata.ts';
-import type { Repository, RunOptions } from '../repository/repository.ts';
+import { NameIndexBuilder, numberOf, type NameIndex } from '../../kernel/name-index.ts';
+import { readFilesMetadata, type FileEntry } from '../files-metadata.ts';
+import type { Repository, RunOptions } from '../repository.ts';
 import { listedPath, nameOf, TURN, type Roll } from './roll.ts';
 
 /** What the lists of files of a chain say. */

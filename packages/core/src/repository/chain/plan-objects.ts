@@ -1,9 +1,9 @@
-import type { TsbkError } from '../kernel/errors.ts';
-import type { BackupDetail } from '../repository/catalog.ts';
-import { backupFolder, isLastTar, partitionsFolder } from '../repository/layout.ts';
-import { manifestObject } from '../repository/manifest-object.ts';
-import type { Repository, RunOptions } from '../repository/repository.ts';
-import type { PlannedTar } from './plan.ts';
+import type { TsbkError } from '../../kernel/errors.ts';
+import type { BackupDetail } from '../catalog.ts';
+import { backupFolder, isLastTar, partitionsFolder } from '../layout.ts';
+import { manifestObject } from '../manifest-object.ts';
+import type { Repository, RunOptions } from '../repository.ts';
+import type { PlannedTar } from './planned-link.ts';
 import { broken } from './read-chain.ts';
 
 /** A backup of a chain, and what its list of files says of its tars. */

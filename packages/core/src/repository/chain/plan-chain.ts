@@ -1,11 +1,11 @@
-import type { TsbkError } from '../kernel/errors.ts';
-import type { BackupDetail } from '../repository/catalog.ts';
-import type { Repository, RunOptions } from '../repository/repository.ts';
-import { requireKey } from '../repository/require-key.ts';
-import { mapParallel } from '../stream/parallel.ts';
+import type { TsbkError } from '../../kernel/errors.ts';
+import type { BackupDetail } from '../catalog.ts';
+import type { Repository, RunOptions } from '../repository.ts';
+import { requireKey } from '../require-key.ts';
+import { mapParallel } from '../../stream/parallel.ts';
 import { callRoll, type RollCall } from './call-roll.ts';
 import { objectProblems, planTars } from './plan-objects.ts';
-import type { PlannedLink, PlannedTar } from './plan.ts';
+import type { PlannedLink, PlannedTar } from './planned-link.ts';
 import { broken, readChain } from './read-chain.ts';
 import { TURN, type Roll } from './roll.ts';
 

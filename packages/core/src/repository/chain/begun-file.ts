@@ -1,5 +1,5 @@
-import { PAGE_BYTES } from '../format/page.ts';
-import type { BegunFiles } from '../ports/extract.ts';
+import { PAGE_BYTES } from '../../format/page.ts';
+import type { BegunFiles } from '../../ports/extract.ts';
 
 /** A file that is on the disk with some of its pages. */
 export interface BegunFile {

@@ -1,9 +1,9 @@
-import type { SourceMember } from '../ports/backup-source.ts';
-import type { ByteSource } from '../ports/bytes.ts';
-import type { Lanes, LaneWriter, Receipt } from '../ports/lanes.ts';
-import { encodeHeader, endOfArchive, padding } from '../format/tar/write.ts';
-import type { FileList, TarNames } from '../repository/file-list.ts';
-import { partitionsFolder, partName } from '../repository/layout.ts';
+import type { SourceMember } from '../../ports/backup-source.ts';
+import type { ByteSource } from '../../ports/bytes.ts';
+import type { Lanes, LaneWriter, Receipt } from '../../ports/lanes.ts';
+import { encodeHeader, endOfArchive, padding } from '../../format/tar/write.ts';
+import type { FileList, TarNames } from '../file-list.ts';
+import { partitionsFolder, partName } from '../layout.ts';
 import { tarHeaderOf, tarNameOf } from './canonical.ts';
 
 /** One finished tar of the backup. */

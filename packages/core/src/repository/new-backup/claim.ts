@@ -1,7 +1,7 @@
-import { claimText, readClaim, type Claimant } from '../repository/claim-record.ts';
-import { backupFolder, claimKey, sentinelKey } from '../repository/layout.ts';
-import type { Repository, RunOptions } from '../repository/repository.ts';
-import { mapParallel } from '../stream/parallel.ts';
+import { claimText, readClaim, type Claimant } from '../claim-record.ts';
+import { backupFolder, claimKey, sentinelKey } from '../layout.ts';
+import type { Repository, RunOptions } from '../repository.ts';
+import { mapParallel } from '../../stream/parallel.ts';
 
 /**
  * Claims a backup name for this run. `false` if a backup of that name exists, another run holds it,

@@ -1,6 +1,6 @@
-import { toInstant } from '../kernel/instant.ts';
-import type { SourceMember } from '../ports/backup-source.ts';
-import type { TarMember } from '../format/tar/write.ts';
+import { toInstant } from '../../kernel/instant.ts';
+import type { SourceMember } from '../../ports/backup-source.ts';
+import type { TarMember } from '../../format/tar/write.ts';
 
 /**
  * The canonical shape: whatever the source, tsbk writes what WAL-G writes for a local backup. Names

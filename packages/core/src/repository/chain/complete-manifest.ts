@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import type { TreePath } from '../kernel/tree-path.ts';
-import { incrementalTarget } from '../format/increment/pg-incremental.ts';
-import { manifestFileOf, manifestLineOf } from '../format/manifest-line.ts';
-import type { ManifestFile } from '../format/manifest.ts';
-import type { ByteSource } from '../ports/bytes.ts';
-import type { FileSum } from '../ports/extract.ts';
-import { treePath } from '../cluster/tree-path.ts';
+import type { TreePath } from '../../kernel/tree-path.ts';
+import { incrementalTarget } from '../../format/increment/pg-incremental.ts';
+import { manifestFileOf, manifestLineOf } from '../../format/manifest-line.ts';
+import type { ManifestFile } from '../../format/manifest.ts';
+import type { ByteSource } from '../../ports/bytes.ts';
+import type { FileSum } from '../../ports/extract.ts';
+import { treePath } from '../../format/tree-path.ts';
 import { differs } from './manifest-check.ts';
 
 export interface BuiltFiles {

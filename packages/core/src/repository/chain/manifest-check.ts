@@ -1,12 +1,12 @@
-import type { ChecksumAlgorithm } from '../kernel/checksum-algorithm.ts';
-import { TsbkError } from '../kernel/errors.ts';
-import type { TreePath } from '../kernel/tree-path.ts';
-import { incrementalTarget } from '../format/increment/pg-incremental.ts';
-import { readManifest, type ManifestFile } from '../format/manifest.ts';
-import type { FileSum, PromisedObject } from '../ports/extract.ts';
-import { openVerified } from '../repository/open-verified.ts';
-import type { Repository, RunOptions } from '../repository/repository.ts';
-import { printable, treePath } from '../cluster/tree-path.ts';
+import type { ChecksumAlgorithm } from '../../kernel/checksum-algorithm.ts';
+import { TsbkError } from '../../kernel/errors.ts';
+import type { TreePath } from '../../kernel/tree-path.ts';
+import { incrementalTarget } from '../../format/increment/pg-incremental.ts';
+import { readManifest, type ManifestFile } from '../../format/manifest.ts';
+import type { FileSum, PromisedObject } from '../../ports/extract.ts';
+import { openVerified } from '../open-verified.ts';
+import type { Repository, RunOptions } from '../repository.ts';
+import { printable, treePath } from '../../format/tree-path.ts';
 import { ExpectedSums } from './expected-sums.ts';
 
 /** What PostgreSQL's manifest says of the files of a backup, held against what is restored. */

@@ -1,6 +1,13 @@
-import type { BegunFiles } from '../ports/extract.ts';
+import type { BegunFiles } from '../../ports/extract.ts';
 import { pagesOf, setBit } from './begun-file.ts';
-import type { PlacedPages } from './place-pages.ts';
+
+/** Pages of a file that have come. */
+export interface NewPages {
+  /** Where older pages of the file end from now on, bytes. */
+  readonly limit: number;
+  /** Numbers of those below it that were not in place before. */
+  readonly blocks: Uint32Array;
+}
 
 /**
  * Keeps which pages of which files are in place, one bit a page, while a chain is put together:
@@ -22,7 +29,7 @@ export class OpenPages {
   }
 
   /** Notes what an increment has placed. */
-  add(number: number, { limit, blocks }: Pick<PlacedPages, 'limit' | 'blocks'>): void {
+  add(number: number, { limit, blocks }: NewPages): void {
     const slot = this.#slotOf(number, limit);
     this.#files.limits[slot] = limit;
     const start = this.#files.starts[slot] ?? 0;

@@ -1,0 +1,19 @@
+import type { PromisedObject } from '../../ports/extract.ts';
+
+/** A tar of the backup. */
+export interface PlannedTar extends PromisedObject {
+  readonly name: string;
+  readonly storedBytes: number;
+  /** Only known of backups that tsbk made. */
+  readonly plainBytes: number | undefined;
+  /** Holds `pg_control` or the label: extracted after all others. */
+  readonly last: boolean;
+}
+
+/** A backup of a chain. */
+export interface PlannedLink {
+  /** Its name. */
+  readonly backup: string;
+  /** Those that hold something of what is wanted of the newest. */
+  readonly tars: readonly PlannedTar[];
+}
