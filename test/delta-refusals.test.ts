@@ -17,6 +17,7 @@ import { protocolSource } from '@tsbk/core/postgres/protocol-source';
 import { openReplicationSession } from '@tsbk/core/postgres/replication-session';
 import { sourceOf } from '@tsbk/core/stream/source';
 import { openBackupSite } from './support/backup-site.ts';
+import { eventually } from './support/eventually.ts';
 import { connectionOf, startPostgres, type Server } from './support/postgres.ts';
 
 const FOREVER = new AbortController().signal;
@@ -131,6 +132,13 @@ test('a refusal is answered by a full backup and a warning, or by an error, as w
   const delta = await site.push(WANTED);
   assert.equal(delta.delta?.parent, full.name);
   await server.query('checkpoint');
+  // One that is written later would make the range whole again.
+  await eventually('the WAL after the parent being summarized', async () => {
+    const [row] = await server.query<{ there: boolean }>(
+      `select summarized_lsn > '${delta.startLsn}' as there from pg_get_wal_summarizer_state()`,
+    );
+    return row?.there === true ? true : undefined;
+  });
   const summaries = join(server.dataDir, 'pg_wal/summaries');
   for (const name of readdirSync(summaries)) rmSync(join(summaries, name));
 
