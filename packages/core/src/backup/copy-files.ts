@@ -15,9 +15,8 @@ import { eachParallel } from '../stream/parallel.ts';
 import type { Spool } from '../stream/spool.ts';
 import type { CopiedBackup } from './copied-backup.ts';
 import { fileRecords, type FileRecords } from './file-records.ts';
-import { readKnownFiles, type KnownFiles } from './known-files.ts';
 import type { PackedPart } from '../repository/new-backup/pack.ts';
-import type { Delta } from './parent.ts';
+import type { Delta, KnownFiles } from './parent.ts';
 import { planParts, survey, type PlannedPart } from './plan-files.ts';
 import { readControlFile, type ControlCopy } from './read-control-file.ts';
 import { storeControl } from '../repository/new-backup/store-control.ts';
@@ -96,14 +95,13 @@ interface WrittenParts {
 }
 
 async function writeParts(
-  { repository, lanes, backup, list, name, identity, delta }: CopyInputs,
+  { lanes, backup, list, name, identity, delta }: CopyInputs,
   { control }: ControlCopy,
   options: CopyOptions & { readonly records: FileRecords },
 ): Promise<WrittenParts> {
   const { partBytesMax, records, report, signal } = options;
   const major = Math.floor(identity.versionNumber / MAJOR);
-  const known = delta && (await readKnownFiles(repository, delta.parent, { signal }));
-  const { changes } = delta ?? {};
+  const { known, changes } = delta ?? {};
   const listing = (): AsyncIterable<Listed> => {
     const listed = listDataDirectory(backup.directory, {
       versionNumber: identity.versionNumber,

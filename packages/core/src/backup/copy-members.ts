@@ -7,7 +7,6 @@ import type { Repository } from '../repository/repository.ts';
 import { heldBytes, type HeldBytes } from '../stream/held-bytes.ts';
 import type { Spool } from '../stream/spool.ts';
 import type { CopiedBackup } from './copied-backup.ts';
-import { readKnownFiles } from './known-files.ts';
 import { wholeFiles, type MemberFilter } from './member-filter.ts';
 import { MemberIntake } from './member-intake.ts';
 import { packer } from '../repository/new-backup/pack.ts';
@@ -45,7 +44,7 @@ export async function copyMembers(inputs: CopyInputs, options: CopyOptions): Pro
   const { estimatedBytes, tablespaces } = backup.start;
   const pack = packer({ backup: name, lanes, list, ...options });
   await using held = heldBytes({ directory: options.scratchDirectory });
-  const filter = await filterOf(inputs, held, options);
+  const filter = filterOf(inputs, held);
   const intake = new MemberIntake({ ...inputs, estimatedBytes, filter, pack }, options);
   try {
     await intake.root();
@@ -62,16 +61,13 @@ export async function copyMembers(inputs: CopyInputs, options: CopyOptions): Pro
   }
 }
 
-async function filterOf(
-  { repository, delta, name, spool }: CopyInputs,
-  held: HeldBytes,
-  { signal }: CopyOptions,
-): Promise<MemberFilter> {
+function filterOf({ delta, name, spool }: CopyInputs, held: HeldBytes): MemberFilter {
   if (delta === undefined) return wholeFiles;
-  const { parent, source } = delta;
+  const { parent, source, known } = delta;
   const what = manifestKey(name);
   if (source === 'server') return serverDelta(parent, what);
-  if (source !== 'stream') throw new TypeError(`a delta by ${source} is not one of a stream`);
-  const known = await readKnownFiles(repository, parent, { signal });
-  return pageDelta({ base: parent.startLsn, known, held, spool, what });
+  if (source === 'stream' && known !== undefined) {
+    return pageDelta({ base: parent.startLsn, known, held, spool, what });
+  }
+  throw new TypeError(`a delta by ${source} is not one of a stream`);
 }

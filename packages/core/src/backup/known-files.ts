@@ -1,26 +1,43 @@
+import type { ErrorCode } from '../kernel/error-codes.ts';
+import { isTsbkError, messageOf } from '../kernel/errors.ts';
 import { parseInstant, toInstant } from '../kernel/instant.ts';
 import { NameIndexBuilder, numberOf, type NameIndex } from '../kernel/name-index.ts';
-import type { TreePath } from '../kernel/tree-path.ts';
 import { readManifest } from '../format/manifest.ts';
 import type { KnownFile } from '../ports/files.ts';
 import { openVerified } from '../repository/open-verified.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
 import { FileSums } from './file-sums.ts';
-import { readParentFiles, type ParentBackup } from './parent.ts';
+import { readParentFiles, type KnownFiles, type ParentBackup } from './parent.ts';
 import { pathOf } from './source-member.ts';
 
-/** What the parent of a delta has, in less than a hundred bytes a file. */
-export interface KnownFiles {
-  /** A file of the data directory; `undefined` if the parent's records do not list it. */
-  of(path: TreePath): KnownFile | undefined;
+/** What says that a parent is damaged, so that nothing should be built on it. */
+const DAMAGED: readonly ErrorCode[] = [
+  'backup-incomplete',
+  'object-corrupt',
+  'object-missing',
+  'record-invalid',
+];
+
+/** What a parent has, or what is wrong with its records. */
+export async function knownOrProblem(
+  repository: Repository,
+  parent: Pick<ParentBackup, 'name' | 'manifest'>,
+  { signal }: RunOptions,
+): Promise<KnownFiles | string> {
+  try {
+    return await readKnownFiles(repository, parent, { signal });
+  } catch (error) {
+    if (DAMAGED.some((code) => isTsbkError(error, code))) return messageOf(error);
+    throw error;
+  }
 }
 
 /**
- * Reads what the records of a parent say of its files: `files_metadata.json` which there are and
+ * Reads what the records of a parent say of its files, in less than a hundred bytes each: `files_metadata.json` which there are and
  * when they were last changed, the manifest, if there is one, lengths and checksums of whole files.
  * Throws `backup-incomplete`, `record-invalid`, and what `openVerified` throws.
  */
-export async function readKnownFiles(
+async function readKnownFiles(
   repository: Repository,
   parent: Pick<ParentBackup, 'name' | 'manifest'>,
   { signal }: RunOptions,

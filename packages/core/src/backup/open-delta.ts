@@ -4,6 +4,7 @@ import type { Report } from '../ports/report.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { DeltaWish } from './decide-delta.ts';
 import type { Delta } from './parent.ts';
+import { knownOrProblem } from './known-files.ts';
 import { parentManifest } from './parent-manifest.ts';
 import { parentProblem } from './parent-problem.ts';
 import { withSummaries } from './with-summaries.ts';
@@ -50,12 +51,15 @@ export async function openDelta(
       return await full(refused(error.message));
     }
   }
+  const { parent } = delta;
+  const known = await knownOrProblem(repository, parent, { signal });
+  if (typeof known === 'string') return await full(refused(known));
   const backup = await source.open(request, { signal });
   try {
-    const { parent } = delta;
     const problem = await parentProblem(repository, { parent, start: backup.start }, { signal });
     if (problem === undefined) {
-      const told = await withSummaries(repository, { backup, delta, reason }, { signal });
+      const chosen = { backup, delta: { ...delta, known }, reason };
+      const told = await withSummaries(repository, chosen, { signal });
       return { ...told, backup };
     }
     return await full(refused(problem), backup);

@@ -14,7 +14,7 @@ import { sourceOf } from '../stream/source.ts';
 import type { Spool } from '../stream/spool.ts';
 import { deltaManifest } from './delta-manifest.ts';
 import { FileSums } from './file-sums.ts';
-import type { KnownFiles } from './known-files.ts';
+import type { KnownFiles } from './parent.ts';
 import { wholeMember, type MemberFilter, type StoredMember } from './member-filter.ts';
 import { isSameMoment } from './same-moment.ts';
 

@@ -1,7 +1,9 @@
 import type { Lsn } from '../kernel/lsn.ts';
+import type { TreePath } from '../kernel/tree-path.ts';
 import type { TimelineId } from '../kernel/wal-file.ts';
 import type { ChangedRelations } from '../ports/changed-blocks.ts';
 import type { PromisedObject } from '../ports/extract.ts';
+import type { KnownFile } from '../ports/files.ts';
 import { TsbkError } from '../kernel/errors.ts';
 import { readFilesMetadata, type FileEntry } from '../repository/files-metadata.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
@@ -18,8 +20,16 @@ export type DeltaSource = 'server' | 'stream' | 'files' | 'summaries';
 export interface Delta {
   readonly parent: ParentBackup;
   readonly source: DeltaSource;
+  /** What the parent has; with all sources but `server`. */
+  readonly known?: KnownFiles;
   /** What WAL summaries say was changed; with the source `summaries`. */
   readonly changes?: ChangedRelations;
+}
+
+/** The files that a parent has. */
+export interface KnownFiles {
+  /** A file of the data directory; `undefined` if the parent's records do not list it. */
+  of(path: TreePath): KnownFile | undefined;
 }
 
 /** The backup that a delta stands on. */

@@ -3,7 +3,7 @@ import { isPagedFile } from '../format/increment/paged-file.ts';
 import { incrementBytes } from '../format/increment/walg-increment.ts';
 import { PAGE_BYTES } from '../format/page.ts';
 import type { ChangedBlocks, ChangedRelations } from '../ports/changed-blocks.ts';
-import type { KnownFiles } from './known-files.ts';
+import type { KnownFiles } from './parent.ts';
 
 /**
  * A listing with the bytes that will be read of each file in place of its length, where WAL summaries
