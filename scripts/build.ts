@@ -68,6 +68,9 @@ async function bundle(folder: string, command: string): Promise<void> {
     mainFields: ['module', 'main'],
     target: 'node20',
     sourcemap: 'linked',
+    // Node.js reads each character each time it starts. Names stay, for the sake of stack traces.
+    minifyWhitespace: true,
+    minifySyntax: true,
     // Native addons cannot be bundled; `lz4-napi` and `sodium-native` are dependencies of each
     // command's package, and `pg-native` and `pg-cloudflare` are never loaded. `openpgp` stays outside
     // for its licence: who installs tsbk can put another version in its place.

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
-import { HeadBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { isTsbkError } from '@tsbk/core/kernel/errors';
+import { instantFromMs, instantToMs, type Instant } from '@tsbk/core/kernel/instant';
+import { addressFor } from '@tsbk/core/storage/s3/address-for';
 import { createS3Client } from '@tsbk/core/storage/s3/client';
 import { openS3Store, type S3Options } from '@tsbk/core/storage/s3/open';
 import { regionOfBucket } from '@tsbk/core/storage/s3/region';
@@ -203,20 +204,11 @@ describe('an endpoint in the files of the AWS tools', () => {
     t.after(() => delete process.env['AWS_CONFIG_FILE']);
     const none = join(directory.path, 'none');
     const options = { ...server, prefix: '', configFile: none, sharedCredentialsFile: none };
-    const client = await createS3Client(options);
-    const hosts: unknown[] = [];
-    client.middlewareStack.add(
-      () =>
-        async ({ request }) => {
-          hosts.push((request as { readonly hostname?: unknown }).hostname);
-          throw new Error('nothing is sent');
-        },
-      { step: 'finalizeRequest', priority: 'high' },
-    );
-    const asked = client.send(new HeadBucketCommand({ Bucket: 'b' }));
-    await assert.rejects(asked, /nothing is sent/);
-    assert.deepEqual(hosts, ['s3.r.amazonaws.com']);
-    client.destroy();
+    // One that has the SDK asked, and one that has not.
+    for (const asksSdk of [true, false]) {
+      const { url, path, region } = await addressFor({ ...options, asksSdk }, { clock: realClock });
+      assert.deepEqual([url.href, path, region], ['https://s3.r.amazonaws.com/', '/b', 'r']);
+    }
   });
 });
 
@@ -224,16 +216,33 @@ describe('the region', () => {
   it('is found by asking for the bucket', async () => {
     const model = await startS3Model({ region: 'eu-central-1', buckets: ['here'] });
     const { endpoint, accessKeyId, secretAccessKey } = model;
-    const client = new S3Client({
+    const options = s3TestOptions({
       endpoint,
       region: 'us-east-1',
-      forcePathStyle: true,
-      credentials: { accessKeyId, secretAccessKey },
-      maxAttempts: 1,
+      accessKeyId,
+      secretAccessKey,
+      bucket: 'here',
     });
-    assert.equal(await regionOfBucket(client, 'here'), 'eu-central-1');
+    const client = await createS3Client(options, { clock: realClock });
+    assert.equal(await regionOfBucket(client, { bucket: 'here', signal }), 'eu-central-1');
     client.destroy();
     await model.close();
+  });
+
+  it('comes from the files of the AWS SDK where the settings do not say it, and so does FIPS', async (t) => {
+    await using directory = await tempDirectory();
+    const file = join(directory.path, 'config');
+    await writeFile(file, '[default]\nregion = us-west-2\nuse_fips_endpoint = true\n');
+    process.env['AWS_CONFIG_FILE'] = file;
+    t.after(() => delete process.env['AWS_CONFIG_FILE']);
+    const place = { bucket: 'bucket', prefix: '', configFile: file };
+    const found = await addressFor(place, { clock: realClock });
+    assert.deepEqual(
+      [found.url.href, found.path, found.region],
+      ['https://bucket.s3-fips.us-west-2.amazonaws.com/', '', 'us-west-2'],
+    );
+    const { url } = await addressFor({ ...place, region: 'us-east-2' }, { clock: realClock });
+    assert.equal(url.href, 'https://bucket.s3-fips.us-east-2.amazonaws.com/');
   });
 
   it('that is wrong is an error which names the setting', async () => {
@@ -246,6 +255,22 @@ describe('the region', () => {
       assert.match(error.hint ?? '', /AWS_REGION/);
       return true;
     });
+  });
+});
+
+describe('a clock that is wrong', () => {
+  it('by more than a signature allows is set right by what the service says', async () => {
+    await using at = await onModel();
+    const hourMs = 3_600_000;
+    for (const offMs of [hourMs, -hourMs]) {
+      const now = (): Instant => instantFromMs(instantToMs(realClock.now()) + offMs);
+      const store = await openS3Store(at.options, { clock: { ...realClock, now } });
+      const failure = await store.put('a', noise(10), { signal }).catch((error: unknown) => error);
+      assert.ok(isTsbkError(failure, 'store-denied') && failure.retry);
+      assert.match(failure.message, /RequestTimeTooSkewed/);
+      assert.equal(await store.put('a', noise(10), { signal }), 'stored');
+      await store.close();
+    }
   });
 });
 

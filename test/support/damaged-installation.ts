@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { giveToServerUser, scratchPath } from './postgres.ts';
@@ -10,8 +11,10 @@ export function damagedInstallations(launcher: string): readonly string[] {
   const name = basename(launcher);
   const dist = join(dirname(launcher), '../dist');
   const program = readFileSync(join(dist, `${name}.mjs`), 'utf8');
-  // Between two modules what is left is a program without a fault, which does nothing.
-  const ends = [0, program.length >> 1, program.lastIndexOf('\n// packages/')];
+  // Before the last module what is left is a program without a fault, which does nothing.
+  const mainModule = program.lastIndexOf('process.exitCode=');
+  assert.ok(mainModule > program.length >> 1);
+  const ends = [0, program.length >> 1, mainModule];
   const copy = (damage: (dist: string) => void): string => {
     const root = scratchPath('installation');
     mkdirSync(join(root, 'bin'), { recursive: true });

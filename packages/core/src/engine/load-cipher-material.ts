@@ -3,7 +3,6 @@ import { messageOf, TsbkError } from '../kernel/errors.ts';
 import type { CipherMaterial } from '../cipher/cipher-from.ts';
 import { libsodiumKey } from '../cipher/libsodium-key.ts';
 import type { Config } from '../settings/table.ts';
-import { runKeyCommand } from './run-key-command.ts';
 
 /** Bits by which others than the owner could read or change a file. */
 const OTHERS = 0o077;
@@ -19,6 +18,8 @@ export async function loadCipherMaterial(
 ): Promise<CipherMaterial> {
   const { keyCommand, pgpKey, pgpKeyPath, libsodiumKey: inline, libsodiumKeyPath } = config;
   if (keyCommand !== undefined) {
+    // Few have one, and it loads what starts processes.
+    const { runKeyCommand } = await import('./run-key-command.ts');
     const text = (await runKeyCommand(keyCommand, { signal })).trim();
     return isArmored(text) ? openpgp(text, config) : libsodium(text, config);
   }

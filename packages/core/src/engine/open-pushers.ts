@@ -1,5 +1,5 @@
 import { walPusher, type PushOne, type PushRequest, type PushResult } from '../archive/push.ts';
-import { LaneThread } from '../lanes/thread.ts';
+import type { LaneThread } from '../lanes/thread.ts';
 import type { Report } from '../ports/report.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { LoadedSettings } from '../settings/load.ts';
@@ -42,25 +42,31 @@ export function openPushers(
   const pushHere = pusherFor(repository, settings);
   const { cipherMaterial, limits, failpointCalls } = repository;
   const setup = { settings: toPortableSettings(settings), cipherMaterial, limits, failpointCalls };
-  const threads: LaneThread[] = [];
+  const threads: Promise<LaneThread>[] = [];
   const idle: LaneThread[] = [];
   let atWork = 0;
 
-  const threadFor = (): LaneThread | undefined => {
+  const begin = async (): Promise<LaneThread> => {
+    // One segment at a time, which is what most commands have to do, needs none.
+    const { LaneThread: Thread } = await import('../lanes/thread.ts');
+    return new Thread({ entry: ENTRY, setup: setup satisfies LaneSetup, report });
+  };
+  const threadFor = (): LaneThread | Promise<LaneThread> | undefined => {
     const free = idle.pop();
     if (free !== undefined || threads.length >= most) return free;
-    const begun = new LaneThread({ entry: ENTRY, setup: setup satisfies LaneSetup, report });
+    const begun = begin();
     threads.push(begun);
     return begun;
   };
   return {
     width: here + most,
     push: async (request, { signal }) => {
-      const thread = atWork < here ? undefined : threadFor();
-      if (thread === undefined) {
+      const promised = atWork < here ? undefined : threadFor();
+      if (promised === undefined) {
         atWork += 1;
         return await pushHere(request, { signal }).finally(() => (atWork -= 1));
       }
+      const thread = await promised;
       try {
         // What `push-lane.ts` answers to this task; types cannot reach through a port.
         const input = request satisfies PushRequest;
@@ -70,7 +76,7 @@ export function openPushers(
       }
     },
     [Symbol.asyncDispose]: async () => {
-      await Promise.all(threads.map((thread) => thread.close()));
+      await Promise.all(threads.map(async (thread) => await (await thread).close()));
     },
   };
 }

@@ -93,6 +93,7 @@ async function fileRoot(prefix: string, folder: string | undefined): Promise<str
 function s3Options({ config, passedOn }: LoadedSettings, url: string) {
   // With a web identity the SDK's own chain assumes the role; doing it again would fail.
   const webIdentity = passedOn.some(({ name }) => name === 'AWS_WEB_IDENTITY_TOKEN_FILE');
+  const asksSdk = passedOn.some(({ name }) => name === 'AWS_USE_FIPS_ENDPOINT');
   const [, bucket = '', folder = ''] = /^[^:]+:\/\/([^/]+)\/?(.*)$/.exec(url) ?? [];
   const prefix = [folder, config.storagePrefix ?? ''].filter((part) => part !== '').join('/');
   return {
@@ -100,6 +101,7 @@ function s3Options({ config, passedOn }: LoadedSettings, url: string) {
     prefix,
     endpoint: config.s3Endpoint,
     region: config.s3Region,
+    asksSdk,
     forcePathStyle: config.s3ForcePathStyle,
     dualStack: config.s3DualStack,
     accessKeyId: config.s3AccessKeyId?.reveal(),

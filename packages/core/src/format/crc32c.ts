@@ -17,11 +17,14 @@ export function crc32c(bytes: Uint8Array, previous = 0): number {
 
 /** The same in JavaScript alone. */
 export function portableCrc32c(bytes: Uint8Array, previous = 0): number {
+  // Not when this is loaded: a push has a few bytes to sum, and is started for each segment.
+  tables ??= makeTables();
+  const byteTable = tables;
   const isShort = bytes.length < SHORT_BYTES;
   const summed = isShort ? 0 : Math.floor(bytes.length / BLOCK_BYTES) * BLOCK_BYTES;
-  let crc = isShort ? ~previous : sumBlocks(bytes, summed, ~previous);
+  let crc = isShort ? ~previous : sumBlocks(tables, bytes.subarray(0, summed), ~previous);
   for (let index = summed; index < bytes.length; index += 1) {
-    crc = (crc >>> 8) ^ (TABLES[(crc ^ (bytes[index] ?? 0)) & 0xff] ?? 0);
+    crc = (crc >>> 8) ^ (byteTable[(crc ^ (bytes[index] ?? 0)) & 0xff] ?? 0);
   }
   return ~crc >>> 0;
 }
@@ -54,11 +57,11 @@ const BLOCK_BYTES = 16;
 /** Below this, one byte after the other is faster than setting up for blocks. */
 const SHORT_BYTES = 64;
 const POLYNOMIAL = 0x82f63b78;
-const TABLES = makeTables();
+let tables: Int32Array | undefined;
 
 // Every index below is within the tables, which the type of a typed array does not say.
-function sumBlocks(bytes: Uint8Array, length: number, start: number): number {
-  const t = TABLES;
+function sumBlocks(t: Int32Array, bytes: Uint8Array, start: number): number {
+  const { length } = bytes;
   const view = new DataView(bytes.buffer, bytes.byteOffset, length);
   let crc = start;
   for (let at = 0; at < length; at += BLOCK_BYTES) {

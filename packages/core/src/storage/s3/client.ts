@@ -1,120 +1,139 @@
 import { readFile } from 'node:fs/promises';
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
-import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
-import { NodeHttpHandler } from '@smithy/node-http-handler';
+import type { IncomingMessage } from 'node:http';
 import { messageOf, TsbkError } from '../../kernel/errors.ts';
+import { instantToMs } from '../../kernel/instant.ts';
+import type { Clock } from '../../ports/clock.ts';
+import { addressFor } from './address-for.ts';
 import { refuseConfiguredEndpoint } from './configured-endpoint.ts';
-import { credentialsFor } from './credentials.ts';
+import { identitiesFor } from './identities.ts';
 import { CONNECT_TIMEOUT_MS, REQUEST_TIMEOUT_MS, type S3Options } from './options.ts';
-import { regionFor } from './region.ts';
+import type { BucketAddress } from './wire/address.ts';
+import { readText, refused } from './wire/answer.ts';
+import { httpHost, type HttpHost } from './wire/http.ts';
+import type { S3Answer, S3Client, S3Request } from './wire/s3-client.ts';
+import { encodePath, encodeQuery, signed, signingTime, type Identity } from './wire/sign.ts';
 
-/** More connections than all lanes of a backup together use. */
-const SOCKETS_MAX = 256;
+interface Connection {
+  readonly address: BucketAddress;
+  readonly host: HttpHost;
+}
 
-const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
+/** A signature counts for a quarter of an hour; a clock that is wrong by less does no harm. */
+const SKEW_MIN_MS = 5 * 60_000;
 
 /**
  * A client that tries once: repeating is the business of `storage/retrying`, which can see the
- * whole operation. Throws `usage` if the certificates cannot be read, and `unsupported-setting` for an
- * endpoint that only the files of the AWS tools name.
+ * whole operation. It speaks S3 by itself, because PostgreSQL starts `archive_command` for each
+ * segment and the AWS SDK takes longer to load than a segment to compress; credentials that are not
+ * fixed, and what only the SDK's files say of a bucket, are left to the SDK, which is loaded then
+ * (docs/decisions/0020). Throws `usage`, and `unsupported-setting` for an endpoint that only the files of
+ * the AWS tools name.
  */
-export async function createS3Client(options: S3Options): Promise<S3Client> {
+export async function createS3Client(
+  options: S3Options,
+  { clock }: { readonly clock: Clock },
+): Promise<S3Client> {
   await refuseConfiguredEndpoint(options);
-  const credentials = await credentialsFor(options);
-  const config: S3ClientConfig = {
-    maxAttempts: 1,
-    logger: SILENT,
-    // Where the archive lies, our settings say alone.
-    ignoreConfiguredEndpointUrls: true,
-    forcePathStyle: options.forcePathStyle ?? false,
-    useDualstackEndpoint: options.dualStack ?? false,
-    // We send CRC-32 ourselves, in a header. The SDK's default is a trailer that needs chunked
-    // encoding, which many services besides AWS refuse.
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-    // It would open a new connection for each part.
-    expectContinueHeader: false,
-    requestHandler: await createHandler(options),
-    ...(options.endpoint === undefined ? {} : { endpoint: endpointUrl(options.endpoint) }),
-    ...(credentials === undefined ? {} : { credentials }),
+  const ca = await trustedCertificates(options.caCertFile);
+  const identities = identitiesFor(options);
+  const open = async (): Promise<Connection> => {
+    const address = await addressFor(options, { clock });
+    const host = httpHost({
+      url: address.url,
+      ca,
+      connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+      idleTimeoutMs: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
+    });
+    return { address, host };
   };
-  const client = new S3Client({ ...config, region: regionFor(options, config) });
-  addHeaders(client, options.additionalHeaders ?? {});
-  return client;
-}
-
-type Handler = Pick<
-  NodeHttpHandler,
-  'metadata' | 'handle' | 'updateHttpClientConfig' | 'httpHandlerConfigs' | 'destroy'
->;
-
-/**
- * Requests that send something are given up when their socket stands still. Downloads are not: a
- * reader that is busy with what it has leaves the socket idle. `body.ts` watches those.
- */
-async function createHandler(options: S3Options): Promise<Handler> {
-  const common = {
-    httpAgent: new HttpAgent({ keepAlive: true, maxSockets: SOCKETS_MAX }),
-    httpsAgent: new HttpsAgent({
-      keepAlive: true,
-      maxSockets: SOCKETS_MAX,
-      minVersion: 'TLSv1.2',
-      // Said explicitly, so that NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment has no effect.
-      rejectUnauthorized: true,
-      ...(await trustedCertificates(options.caCertFile)),
-    }),
-    connectionTimeout: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
-    logger: SILENT,
+  let opening: Promise<Connection> | undefined;
+  /** What the service's clock is ahead of ours. */
+  let skewMs = 0;
+  const nowMs = (): number => instantToMs(clock.now()) + skewMs;
+  const connection = async (): Promise<Connection> => {
+    opening ??= open();
+    try {
+      return await opening;
+    } catch (error) {
+      opening = undefined;
+      throw error;
+    }
   };
-  const reading = new NodeHttpHandler(common);
-  const writing = new NodeHttpHandler({
-    ...common,
-    socketTimeout: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
-  });
   return {
-    metadata: { handlerProtocol: 'http/1.1' },
-    handle: (request, handlerOptions) =>
-      (request.method === 'GET' ? reading : writing).handle(request, handlerOptions),
-    updateHttpClientConfig: () => {},
-    httpHandlerConfigs: () => ({}),
-    destroy: () => {
-      reading.destroy();
-      writing.destroy();
+    send: async (request, { abortSignal }) => {
+      const { address, host } = await connection();
+      const identity = await identities.get(nowMs());
+      abortSignal.throwIfAborted();
+      const outgoing = prepare(request, { address, identity, nowMs: nowMs(), options });
+      const answer = await host.exchange(outgoing, abortSignal);
+      const serverMs = Date.parse(answer.headers.date ?? '');
+      if (Math.abs(serverMs - nowMs()) > SKEW_MIN_MS) skewMs += serverMs - nowMs();
+      return await understood(request, answer, abortSignal);
     },
+    renewCredentials: () => identities.renew(),
+    destroy: () => void opening?.then(({ host }) => host.destroy()).catch(() => undefined),
   };
 }
 
-async function trustedCertificates(file: string | undefined): Promise<{ ca?: Buffer }> {
-  if (file === undefined) return {};
+function prepare(
+  { method, key, query = {}, headers = {}, body }: S3Request,
+  context: {
+    readonly address: BucketAddress;
+    readonly identity: Identity;
+    readonly nowMs: number;
+    readonly options: S3Options;
+  },
+) {
+  const { address, identity, options } = context;
+  const sends = method === 'PUT' || method === 'POST';
+  const all = {
+    ...headers,
+    ...(sends ? { 'content-length': `${body?.length ?? 0}` } : {}),
+    ...options.additionalHeaders,
+    'user-agent': 'tsbk',
+    host: address.url.host,
+  };
+  const path = key === undefined ? address.path || '/' : `${address.path}/${encodePath(key)}`;
+  const unsigned = { method, path, query: encodeQuery(query), headers: present(all), body };
+  const { region } = address;
+  const time = signingTime(context.nowMs);
+  return {
+    method,
+    path: unsigned.query === '' ? path : `${path}?${unsigned.query}`,
+    headers: signed(unsigned, { identity, region, time }),
+    body,
+  };
+}
+
+function present(headers: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const given: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined) given[name.toLowerCase()] = value;
+  }
+  return given;
+}
+
+async function understood(
+  { streams = false }: S3Request,
+  answer: IncomingMessage,
+  abortSignal: AbortSignal,
+): Promise<S3Answer> {
+  const { statusCode: status = 0, headers } = answer;
+  const isSuccess = status >= 200 && status < 300;
+  if (isSuccess && streams) return { status, headers, text: '', body: answer };
+  const text = await readText(answer, abortSignal);
+  const failure = refused(text, { status, headers, isSuccess });
+  if (failure !== undefined) throw failure;
+  return { status, headers, text, body: undefined };
+}
+
+async function trustedCertificates(file: string | undefined): Promise<Buffer | undefined> {
+  if (file === undefined) return undefined;
   try {
-    return { ca: await readFile(file) };
+    return await readFile(file);
   } catch (error) {
     throw new TsbkError('usage', `cannot read the CA certificates: ${messageOf(error)}`, {
       cause: error,
     });
   }
-}
-
-function endpointUrl(endpoint: string): string {
-  return /^https?:\/\//i.test(endpoint) ? endpoint : `https://${endpoint}`;
-}
-
-/**
- * Adds what the user wants before the signature is made, and to downloads the wish to be told the
- * checksum. Wished for by its parameter, the SDK would compute it as well as `body.ts`.
- */
-function addHeaders(client: S3Client, additional: Readonly<Record<string, string>>): void {
-  client.middlewareStack.add(
-    (next, context) => async (args) => {
-      const { request } = args;
-      if (typeof request === 'object' && request !== null && 'headers' in request) {
-        const isGet = context.commandName === 'GetObjectCommand';
-        const checksum = isGet ? { 'x-amz-checksum-mode': 'ENABLED' } : {};
-        Object.assign(request.headers as object, checksum, additional);
-      }
-      return next(args);
-    },
-    { step: 'build', name: 'tsbkHeaders' },
-  );
 }

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../../kernel/error-codes.ts';
 import { isTsbkError, systemErrorCode, TsbkError } from '../../kernel/errors.ts';
+import { NO_WORDS, S3Failure } from './wire/failure.ts';
 
 interface Meaning {
   readonly code: ErrorCode;
@@ -43,7 +44,7 @@ const NOT_IMPLEMENTED: Meaning = {
   hint: 'The service lacks something tsbk needs; `tsbk check` shows whether it is conditional writes.',
 };
 
-/** By S3's error code, or the name of the SDK's error. */
+/** By S3's error code, or the name of an error of the SDK's, which finds the credentials. */
 const BY_NAME: Readonly<Record<string, Meaning>> = {
   NoSuchBucket: MISSING,
   CredentialsProviderError: CREDENTIALS,
@@ -113,8 +114,8 @@ const NETWORK: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The `TsbkError` for what the SDK threw. `what` begins the sentence (`cannot put s3://b/k`).
- * Nothing of the SDK's error object is kept but its words: it holds headers and, for a wrong
+ * The `TsbkError` for what the client threw. `what` begins the sentence (`cannot put s3://b/k`).
+ * Nothing of the error object is kept but its words: the SDK's hold headers and, for a wrong
  * signature, what was signed.
  */
 export function s3Error(error: unknown, what: string): unknown {
@@ -129,6 +130,7 @@ export function s3Error(error: unknown, what: string): unknown {
 
 /** HTTP status of the answer that became this error, if there was one. */
 export function httpStatus(error: unknown): number | undefined {
+  if (error instanceof S3Failure) return error.status;
   const status = metadataOf(error)?.['httpStatusCode'];
   return typeof status === 'number' ? status : undefined;
 }
@@ -146,7 +148,7 @@ export function isS3Error(error: unknown, ...names: readonly string[]): boolean 
 function meaningOf(error: Error): Meaning {
   const status = httpStatus(error);
   const system = systemErrorCode(error) ?? '';
-  // Before the name: the SDK calls a reset connection a TimeoutError.
+  // Before the name: the SDK calls a reset connection a TimeoutError, too.
   if (NETWORK.has(system)) return UNREACHABLE;
   const known = BY_NAME[error.name] ?? (status === undefined ? undefined : BY_STATUS[status]);
   if (known !== undefined) return known;
@@ -160,14 +162,13 @@ function meaningOf(error: Error): Meaning {
 function describe(error: Error): string {
   const status = httpStatus(error);
   if (status === undefined) return wordsFor(error);
-  const id = metadataOf(error)?.['requestId'];
+  const id = error instanceof S3Failure ? error.requestId : metadataOf(error)?.['requestId'];
   const request = typeof id === 'string' ? `, request ${id}` : '';
   return `${wordsFor(error)} (HTTP ${status}${request})`;
 }
 
 function wordsFor(error: Error): string {
-  // What the SDK says of an answer without a body.
-  if (error.message === 'UnknownError') return 'the store did not say why';
+  if (error.message === NO_WORDS) return 'the store did not say why';
   const isPlain = error.name === 'Error' || NETWORK.has(systemErrorCode(error) ?? '');
   return isPlain ? error.message : `${error.name}: ${error.message}`;
 }

@@ -52,7 +52,7 @@ async function withRenewal(target: S3Target, thrown: unknown, error: unknown): P
   const areFixed = accessKeyId !== undefined && roleArn === undefined;
   if (areFixed || !isExpired(thrown) || !isTsbkError(error)) return error;
   try {
-    await target.client.config.credentials({ forceRefresh: true });
+    await target.client.renewCredentials();
   } catch {
     return error;
   }

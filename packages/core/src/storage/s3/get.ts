@@ -1,13 +1,14 @@
-import { GetObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { TsbkError } from '../../kernel/errors.ts';
 import type { Blob, BlobInfo, GetOptions } from '../../ports/blob-store.ts';
 import { sourceOf } from '../../stream/source.ts';
 import { bodyOf, destroyBody } from './body.ts';
 import { httpStatus, isS3Error } from './errors.ts';
 import { exchange } from './exchange.ts';
-import { head, toInfo } from './head.ts';
+import { factsIn, head, toInfo } from './head.ts';
 import { proveAbsent } from './prove-absent.ts';
 import { bucketKey, urlOf, type S3Target } from './target.ts';
+import { headerOf } from './wire/answer.ts';
+import type { S3Answer } from './wire/s3-client.ts';
 import { customerKey } from './write-settings.ts';
 
 /** Opens an object, `undefined` only if S3 says that it does not exist. */
@@ -32,21 +33,22 @@ export async function getObject(
   }
 }
 
-type Answer = GetObjectCommandOutput | 'absent' | 'unproven' | 'replaced' | 'nothing-there';
+type Answer = S3Answer | 'absent' | 'unproven' | 'replaced' | 'nothing-there';
 
 function request(target: S3Target, key: string, options: GetOptions): Promise<Answer> {
   const { version, signal } = options;
-  const Range = rangeOf(options);
-  const command = new GetObjectCommand({
-    Bucket: target.bucket,
-    Key: bucketKey(target, key),
-    ...(Range === undefined ? {} : { Range }),
-    ...(version === undefined ? {} : { IfMatch: version }),
+  const full = bucketKey(target, key);
+  const headers = {
+    range: rangeOf(options),
+    'if-match': version,
+    'x-amz-checksum-mode': 'ENABLED',
     ...customerKey(target.options),
-  });
+  };
   const what = `cannot get ${urlOf(target, key)}`;
   return exchange<Answer>(target, { what, signal }, (abortSignal) =>
-    target.client.send(command, { abortSignal }).catch(answerOf),
+    target.client
+      .send({ method: 'GET', key: full, headers, streams: true }, { abortSignal })
+      .catch(answerOf),
   );
 }
 
@@ -83,20 +85,21 @@ async function emptyRest(
 
 function open(
   target: S3Target,
-  output: GetObjectCommandOutput,
+  answer: S3Answer,
   { key, options }: { readonly key: string; readonly options: GetOptions },
 ): Blob {
   const { from = 0, until = Infinity, signal } = options;
   try {
-    const bytes = totalLength(target, output, { key, options });
-    const info = toInfo(key, { ...output, bytes });
+    const facts = factsIn(answer.headers);
+    const bytes = totalLength(target, answer, { key, options });
+    const info = toInfo(key, { ...facts, bytes });
     const name = urlOf(target, key);
     const end = Math.min(until, info.bytes);
-    const crc32 = from === 0 && end === info.bytes ? output.ChecksumCRC32 : undefined;
-    const body = bodyOf(output.Body, { name, from, end, crc32 }, target, signal);
+    const crc32 = from === 0 && end === info.bytes ? facts.crc32 : undefined;
+    const body = bodyOf(answer.body, { name, from, end, crc32 }, target, signal);
     return { info, body };
   } catch (error) {
-    destroyBody(output.Body);
+    destroyBody(answer.body);
     throw error;
   }
 }
@@ -104,19 +107,21 @@ function open(
 /** Length of the whole object, of which the answer may be a part. */
 function totalLength(
   target: S3Target,
-  { ContentLength, ContentRange }: GetObjectCommandOutput,
+  { headers }: S3Answer,
   { key, options }: { readonly key: string; readonly options: GetOptions },
 ): BlobInfo['bytes'] | undefined {
   const { from = 0, until = Infinity } = options;
+  const length = factsIn(headers).bytes;
+  const range = headerOf(headers, 'content-range');
   // All of the object, which is what was asked for.
-  const isWhole = from === 0 && ContentRange === undefined;
-  if (isWhole && (ContentLength ?? 0) <= until) return ContentLength;
-  const total = totalOf(ContentRange, { from, until });
+  const isWhole = from === 0 && range === undefined;
+  if (isWhole && (length ?? 0) <= until) return length;
+  const total = totalOf(range, { from, until });
   if (total !== undefined) return total;
   const asked = until === Infinity ? `from ${from}` : `${from} to ${until - 1}`;
   throw new TsbkError(
     'store-failed',
-    `${urlOf(target, key)}: asked for the bytes ${asked}, got ${ContentRange ?? 'all of them'}`,
+    `${urlOf(target, key)}: asked for the bytes ${asked}, got ${range ?? 'all of them'}`,
     { retry: true },
   );
 }

@@ -1,4 +1,3 @@
-import { HeadObjectCommand, type HeadObjectCommandOutput } from '@aws-sdk/client-s3';
 import { TsbkError } from '../../kernel/errors.ts';
 import { instantFromMs } from '../../kernel/instant.ts';
 import type { BlobInfo, CallOptions } from '../../ports/blob-store.ts';
@@ -6,6 +5,8 @@ import { httpStatus, s3Error } from './errors.ts';
 import { exchange } from './exchange.ts';
 import { proveAbsent } from './prove-absent.ts';
 import { bucketKey, urlOf, type S3Target } from './target.ts';
+import { headerOf } from './wire/answer.ts';
+import type { S3Answer } from './wire/s3-client.ts';
 import { customerKey } from './write-settings.ts';
 
 /** What S3 tells of an object: all that we look at. */
@@ -26,31 +27,27 @@ export async function head(
   options: CallOptions,
 ): Promise<Head | undefined> {
   const answer = await request(target, key, options);
-  if ('output' in answer) return toHead(key, answer.output);
+  if ('output' in answer) return toHead(key, answer.output.headers);
   await proveAbsent(target, key, options);
   // The list has answered as if all were well.
   if (answer.status !== 404) throw answer.error;
   return undefined;
 }
 
-type Answer =
-  | { readonly output: HeadObjectCommandOutput }
-  | { readonly status: number; readonly error: unknown };
+type Answer = { readonly output: S3Answer } | { readonly status: number; readonly error: unknown };
 
 /** Answers to HEAD have no body, so that these do not say what is wrong. */
 const UNEXPLAINED: ReadonlySet<number> = new Set([301, 307, 400, 403, 404]);
 
 function request(target: S3Target, key: string, { signal }: CallOptions): Promise<Answer> {
-  const command = new HeadObjectCommand({
-    Bucket: target.bucket,
-    Key: bucketKey(target, key),
-    ChecksumMode: 'ENABLED',
-    ...customerKey(target.options),
-  });
+  const full = bucketKey(target, key);
+  const headers = { 'x-amz-checksum-mode': 'ENABLED', ...customerKey(target.options) };
   const what = `cannot look for ${urlOf(target, key)}`;
   return exchange<Answer>(target, { what, signal }, async (abortSignal) => {
     try {
-      return { output: await target.client.send(command, { abortSignal }) };
+      return {
+        output: await target.client.send({ method: 'HEAD', key: full, headers }, { abortSignal }),
+      };
     } catch (error) {
       const status = httpStatus(error) ?? 0;
       if (!UNEXPLAINED.has(status)) throw error;
@@ -64,26 +61,40 @@ export function toInfo(
   key: string,
   found: {
     readonly bytes: number | undefined;
-    readonly LastModified?: Date | undefined;
-    readonly ETag?: string | undefined;
+    /** A date in any form that `Date` reads. */
+    readonly modified: string | undefined;
+    readonly etag: string | undefined;
   },
 ): BlobInfo {
-  const { bytes, LastModified, ETag } = found;
-  if (bytes === undefined || LastModified === undefined || ETag === undefined) {
+  const { bytes, etag } = found;
+  const modifiedMs = Date.parse(found.modified ?? '');
+  if (bytes === undefined || Number.isNaN(modifiedMs) || etag === undefined) {
     throw new TsbkError('store-failed', `the store does not say length, time and ETag of ${key}`, {
       hint: 'A proxy between here and the store may be removing headers.',
       // Or may have answered by itself, this once.
       retry: true,
     });
   }
-  return { key, bytes, modified: instantFromMs(LastModified.getTime()), version: ETag };
+  return { key, bytes, modified: instantFromMs(modifiedMs), version: etag };
 }
 
-function toHead(key: string, output: HeadObjectCommandOutput): Head {
-  const writer = output.Metadata?.[WRITER];
+/** What the headers of an answer say of the object. */
+export function factsIn(headers: S3Answer['headers']) {
+  const length = headerOf(headers, 'content-length') ?? '';
   return {
-    info: toInfo(key, { ...output, bytes: output.ContentLength }),
-    ...(output.ChecksumCRC32 === undefined ? {} : { crc32: output.ChecksumCRC32 }),
+    bytes: /^\d+$/.test(length) ? Number(length) : undefined,
+    modified: headerOf(headers, 'last-modified'),
+    etag: headerOf(headers, 'etag'),
+    crc32: headerOf(headers, 'x-amz-checksum-crc32'),
+  };
+}
+
+function toHead(key: string, headers: S3Answer['headers']): Head {
+  const { crc32, ...found } = factsIn(headers);
+  const writer = headerOf(headers, `x-amz-meta-${WRITER}`);
+  return {
+    info: toInfo(key, found),
+    ...(crc32 === undefined ? {} : { crc32 }),
     ...(writer === undefined ? {} : { writer }),
   };
 }

@@ -1,8 +1,9 @@
-import { ListObjectsCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { compareKeys } from '../../kernel/object-key.ts';
 import type { CallOptions } from '../../ports/blob-store.ts';
 import { exchange } from './exchange.ts';
 import type { S3Target } from './target.ts';
+import { documentOf } from './wire/answer.ts';
+import { childrenOf, textIn, type XmlElement } from './wire/xml.ts';
 
 export interface ListQuery {
   readonly prefix: string;
@@ -10,13 +11,15 @@ export interface ListQuery {
   readonly delimiter: boolean;
   /** Only keys after this one. */
   readonly after: string | undefined;
+  /** At most so many; the service's default if absent. */
+  readonly most?: number | undefined;
 }
 
 export interface ListEntry {
   readonly key: string;
   readonly bytes: number | undefined;
-  readonly ETag: string | undefined;
-  readonly LastModified: Date | undefined;
+  readonly etag: string | undefined;
+  readonly modified: string | undefined;
 }
 
 export interface ListPage {
@@ -25,6 +28,8 @@ export interface ListPage {
   readonly folders: readonly string[];
   /** What to ask the next page with; absent on the last one. */
   readonly next: string | undefined;
+  /** Whether the service has more, by its own word. */
+  readonly isTruncated: boolean;
 }
 
 /** Asks for one page: the first, or the one that `next` of the page before leads to. */
@@ -51,14 +56,15 @@ async function pageV2(
   query: PageQuery,
   abortSignal: AbortSignal,
 ): Promise<ListPage> {
-  const command = new ListObjectsV2Command({
+  const asked = {
     ...common(target, query),
-    ...(query.next === undefined ? {} : { ContinuationToken: query.next }),
-    ...(query.after === undefined ? {} : { StartAfter: query.after }),
-  });
-  const output = await target.client.send(command, { abortSignal });
-  const page = toPage(output);
-  return { ...page, next: output.IsTruncated === true ? output.NextContinuationToken : undefined };
+    'list-type': '2',
+    'continuation-token': query.next,
+    'start-after': query.after,
+  };
+  const root = await listing(target, asked, abortSignal);
+  const page = toPage(root);
+  return { ...page, next: page.isTruncated ? textIn(root, 'NextContinuationToken') : undefined };
 }
 
 async function pageV1(
@@ -66,66 +72,58 @@ async function pageV1(
   query: PageQuery,
   abortSignal: AbortSignal,
 ): Promise<ListPage> {
-  const marker = query.next ?? query.after;
-  const command = new ListObjectsCommand({
-    ...common(target, query),
-    ...(marker === undefined ? {} : { Marker: marker }),
-  });
-  const output = await target.client.send(command, { abortSignal });
-  const page = toPage(output);
-  if (output.IsTruncated !== true) return page;
-  const given = output.NextMarker;
+  const asked = { ...common(target, query), marker: query.next ?? query.after };
+  const root = await listing(target, asked, abortSignal);
+  const page = toPage(root);
+  if (!page.isTruncated) return page;
+  const given = textIn(root, 'NextMarker');
   const names = [...page.folders, ...page.entries.map((entry) => entry.key)];
   // Without a delimiter the marker need not be given: it is the last name.
-  const next = given ? decode(given, output.EncodingType) : names.toSorted(compareKeys).at(-1);
+  const next = given
+    ? decode(given, textIn(root, 'EncodingType'))
+    : names.toSorted(compareKeys).at(-1);
   return { ...page, next };
 }
 
-function common(
-  target: S3Target,
-  query: ListQuery,
-): {
-  readonly Bucket: string;
-  readonly Prefix: string;
-  readonly EncodingType: 'url';
-  readonly Delimiter?: string;
-  readonly MaxKeys?: number;
-} {
-  const { listPageKeys } = target.options;
+async function listing(
+  { client }: S3Target,
+  query: Readonly<Record<string, string | undefined>>,
+  abortSignal: AbortSignal,
+): Promise<XmlElement> {
+  const answer = await client.send({ method: 'GET', query }, { abortSignal });
+  return documentOf(answer, 'ListBucketResult');
+}
+
+function common({ options }: S3Target, { prefix, delimiter, most }: ListQuery) {
+  const keysMax = most ?? options.listPageKeys;
   return {
-    Bucket: target.bucket,
-    Prefix: query.prefix,
+    prefix,
     // XML cannot hold every character that a key can.
-    EncodingType: 'url',
-    ...(query.delimiter ? { Delimiter: '/' } : {}),
-    ...(listPageKeys === undefined ? {} : { MaxKeys: listPageKeys }),
+    'encoding-type': 'url',
+    delimiter: delimiter ? '/' : undefined,
+    'max-keys': keysMax === undefined ? undefined : `${keysMax}`,
   };
 }
 
-interface Output {
-  readonly EncodingType?: string | undefined;
-  readonly Contents?:
-    | readonly {
-        readonly Key?: string | undefined;
-        readonly Size?: number | undefined;
-        readonly ETag?: string | undefined;
-        readonly LastModified?: Date | undefined;
-      }[]
-    | undefined;
-  readonly CommonPrefixes?: readonly { readonly Prefix?: string | undefined }[] | undefined;
-}
-
-function toPage({ EncodingType, Contents = [], CommonPrefixes = [] }: Output): ListPage {
+function toPage(root: XmlElement): ListPage {
+  const encoding = textIn(root, 'EncodingType');
   return {
-    entries: Contents.map(({ Key = '', Size, ETag, LastModified }) => ({
-      key: decode(Key, EncodingType),
-      bytes: Size,
-      ETag,
-      LastModified,
+    entries: childrenOf(root, 'Contents').map((entry) => ({
+      key: decode(textIn(entry, 'Key') ?? '', encoding),
+      bytes: numberOf(textIn(entry, 'Size')),
+      etag: textIn(entry, 'ETag'),
+      modified: textIn(entry, 'LastModified'),
     })),
-    folders: CommonPrefixes.map(({ Prefix = '' }) => decode(Prefix, EncodingType)),
+    folders: childrenOf(root, 'CommonPrefixes').map((folder) =>
+      decode(textIn(folder, 'Prefix') ?? '', encoding),
+    ),
     next: undefined,
+    isTruncated: textIn(root, 'IsTruncated') === 'true',
   };
+}
+
+function numberOf(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
 }
 
 /** Some services do not encode, whatever they are asked: then they do not say `url` either. */

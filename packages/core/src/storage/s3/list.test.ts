@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { S3Client } from '@aws-sdk/client-s3';
 import { isTsbkError } from '../../kernel/errors.ts';
 import { instantFromMs } from '../../kernel/instant.ts';
 import { listFolders, listObjects } from './list.ts';
 import type { S3Target } from './target.ts';
+import { answering } from './wire/answering.ts';
+import { encodeXml } from './wire/xml.ts';
 
 const signal = new AbortController().signal;
 
@@ -18,24 +19,13 @@ interface Page {
 /** A service that answers with these pages in turn, the last one for ever. */
 function serving(...pages: readonly Page[]): { target: S3Target; asked: () => number } {
   let asked = 0;
-  const send = (): Promise<unknown> => {
+  const client = answering(() => {
     const page = pages[Math.min(asked, pages.length - 1)] ?? {};
     asked += 1;
-    return Promise.resolve({
-      EncodingType: page.encoded === true ? 'url' : undefined,
-      IsTruncated: page.next !== undefined,
-      NextContinuationToken: page.next,
-      Contents: page.keys?.map((Key) => ({
-        Key,
-        Size: 1,
-        ETag: '"e"',
-        LastModified: new Date(0),
-      })),
-      CommonPrefixes: page.folders?.map((Prefix) => ({ Prefix })),
-    });
-  };
+    return { text: listing(page) };
+  });
   const target: S3Target = {
-    client: { send } as unknown as S3Client,
+    client,
     bucket: 'b',
     root: 'r/',
     url: 's3://b/r',
@@ -43,6 +33,20 @@ function serving(...pages: readonly Page[]): { target: S3Target; asked: () => nu
     clock: { now: () => instantFromMs(0), monotonicMs: () => 0, sleep: async () => {} },
   };
   return { target, asked: () => asked };
+}
+
+function listing({ keys = [], folders = [], encoded = false, next }: Page): string {
+  const facts =
+    '<Size>1</Size><ETag>&quot;e&quot;</ETag><LastModified>1970-01-01T00:00:00.000Z</LastModified>';
+  const contents = keys.map((key) => `<Contents><Key>${encodeXml(key)}</Key>${facts}</Contents>`);
+  const prefixes = folders.map(
+    (folder) => `<CommonPrefixes><Prefix>${folder}</Prefix></CommonPrefixes>`,
+  );
+  const more = next === undefined ? '' : `<NextContinuationToken>${next}</NextContinuationToken>`;
+  return (
+    `<?xml version="1.0"?>\n<ListBucketResult xmlns="urn:s3"><IsTruncated>${next !== undefined}</IsTruncated>` +
+    `${encoded ? '<EncodingType>url</EncodingType>' : ''}${more}${contents.join('')}${prefixes.join('')}</ListBucketResult>`
+  );
 }
 
 async function keysOf(target: S3Target): Promise<string[]> {

@@ -1,10 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import {
-  AbortMultipartUploadCommand,
-  CompleteMultipartUploadCommand,
-  CreateMultipartUploadCommand,
-  UploadPartCommand,
-} from '@aws-sdk/client-s3';
 import { TsbkError } from '../../kernel/errors.ts';
 import type {
   CallOptions,
@@ -19,6 +13,8 @@ import { exchange } from './exchange.ts';
 import { head, WRITER } from './head.ts';
 import { condition, existsAlready, unlessPreconditionFailed, verifyStored } from './put.ts';
 import { bucketKey, urlOf, type S3Target } from './target.ts';
+import { documentOf, headerOf } from './wire/answer.ts';
+import { encodeXml, textIn } from './wire/xml.ts';
 import { customerKey, writeSettings } from './write-settings.ts';
 
 /**
@@ -30,23 +26,23 @@ export async function beginMultipart(
   key: string,
   { signal, ifAbsent = false }: PutOptions,
 ): Promise<Upload> {
-  const Key = bucketKey(target, key);
+  const full = bucketKey(target, key);
   const writer = randomBytes(16).toString('hex');
-  const command = new CreateMultipartUploadCommand({
-    Bucket: target.bucket,
-    Key,
-    ChecksumAlgorithm: 'CRC32',
-    Metadata: { [WRITER]: writer },
+  const headers = {
+    'x-amz-checksum-algorithm': 'CRC32',
+    [`x-amz-meta-${WRITER}`]: writer,
     ...writeSettings(target),
-  });
+  };
   const what = `cannot begin ${urlOf(target, key)}`;
-  const { UploadId } = await exchange(target, { what, signal }, (abortSignal) =>
-    target.client.send(command, { abortSignal }),
-  );
-  if (UploadId === undefined || UploadId === '') {
+  const uploadId = await exchange(target, { what, signal }, async (abortSignal) => {
+    const request = { method: 'POST', key: full, query: { uploads: '' }, headers } as const;
+    const answer = await target.client.send(request, { abortSignal });
+    return textIn(documentOf(answer, 'InitiateMultipartUploadResult'), 'UploadId');
+  });
+  if (uploadId === undefined || uploadId === '') {
     throw new TsbkError('store-failed', `${what}: the answer has no upload id`, { retry: true });
   }
-  const multipart: Multipart = { target, key, Key, UploadId, writer, ifAbsent, sent: new Map() };
+  const multipart: Multipart = { target, key, full, uploadId, writer, ifAbsent, sent: new Map() };
   let outcome: PutOutcome | undefined;
   return {
     part: (part, options) => sendPart(multipart, part, options),
@@ -55,7 +51,7 @@ export async function beginMultipart(
       return outcome;
     },
     abort: async (options) => {
-      if (outcome !== 'stored') await abortMultipart(target, { key, Key, UploadId }, options);
+      if (outcome !== 'stored') await abortMultipart(target, { key, full, uploadId }, options);
     },
   };
 }
@@ -63,8 +59,9 @@ export async function beginMultipart(
 interface Multipart {
   readonly target: S3Target;
   readonly key: string;
-  readonly Key: string;
-  readonly UploadId: string;
+  /** In the bucket. */
+  readonly full: string;
+  readonly uploadId: string;
   readonly writer: string;
   readonly ifAbsent: boolean;
   readonly sent: Map<number, SentPart>;
@@ -73,9 +70,9 @@ interface Multipart {
 }
 
 interface SentPart {
-  readonly PartNumber: number;
-  readonly ETag: string;
-  readonly ChecksumCRC32: string;
+  readonly number: number;
+  readonly etag: string;
+  readonly crc32: string;
   readonly offset: number;
   readonly bytes: number;
 }
@@ -83,13 +80,13 @@ interface SentPart {
 /** Frees what was sent. An upload that is gone is fine. */
 export async function abortMultipart(
   target: S3Target,
-  { key, Key, UploadId }: { readonly key: string; readonly Key: string; readonly UploadId: string },
+  { key, full, uploadId }: Pick<Multipart, 'key' | 'full' | 'uploadId'>,
   { signal }: CallOptions,
 ): Promise<void> {
-  const command = new AbortMultipartUploadCommand({ Bucket: target.bucket, Key, UploadId });
+  const request = { method: 'DELETE', key: full, query: { uploadId } } as const;
   const what = `cannot abort the upload of ${urlOf(target, key)}`;
   await exchange(target, { what, signal }, (abortSignal) =>
-    target.client.send(command, { abortSignal }).catch((error: unknown) => {
+    target.client.send(request, { abortSignal }).catch((error: unknown) => {
       if (!isS3Error(error, 'NoSuchUpload')) throw error;
     }),
   );
@@ -100,36 +97,32 @@ async function sendPart(
   { number, offset, bytes }: UploadPart,
   { signal }: CallOptions,
 ): Promise<void> {
-  const { target, Key, UploadId } = multipart;
-  const ChecksumCRC32 = crc32Of(bytes);
-  const command = new UploadPartCommand({
-    Bucket: target.bucket,
-    Key,
-    UploadId,
-    PartNumber: number,
-    Body: bytes,
-    ContentLength: bytes.length,
-    ChecksumCRC32,
-    ...customerKey(target.options),
-  });
+  const { target, full, uploadId } = multipart;
+  const crc32 = crc32Of(bytes);
+  const request = {
+    method: 'PUT',
+    key: full,
+    query: { partNumber: `${number}`, uploadId },
+    headers: {
+      'content-type': 'application/octet-stream',
+      'x-amz-checksum-crc32': crc32,
+      ...customerKey(target.options),
+    },
+    body: bytes,
+  } as const;
   const what = `cannot send part ${number} of ${urlOf(target, multipart.key)}`;
-  const output = await exchange(target, { what, signal, bytes: bytes.length }, (abortSignal) =>
-    target.client.send(command, { abortSignal }),
+  const { headers } = await exchange(target, { what, signal, bytes: bytes.length }, (abortSignal) =>
+    target.client.send(request, { abortSignal }),
   );
-  const { ETag } = output;
-  if (ETag === undefined) {
+  const etag = headerOf(headers, 'etag');
+  const told = headerOf(headers, 'x-amz-checksum-crc32');
+  if (etag === undefined) {
     throw new TsbkError('store-failed', `${what}: the answer has no ETag`, { retry: true });
   }
-  if (output.ChecksumCRC32 !== undefined && output.ChecksumCRC32 !== ChecksumCRC32) {
+  if (told !== undefined && told !== crc32) {
     throw new TsbkError('store-corrupt-write', `${what}: its checksum is not what was sent`);
   }
-  multipart.sent.set(number, {
-    PartNumber: number,
-    ETag,
-    ChecksumCRC32,
-    offset,
-    bytes: bytes.length,
-  });
+  multipart.sent.set(number, { number, etag, crc32, offset, bytes: bytes.length });
 }
 
 async function complete(multipart: Multipart, options: CallOptions): Promise<PutOutcome> {
@@ -142,7 +135,7 @@ async function complete(multipart: Multipart, options: CallOptions): Promise<Put
     if (decided !== undefined) return decided;
   }
   const bytes = lengthOf(multipart);
-  const crc32 = compositeCrc32(parts.map((part) => part.ChecksumCRC32));
+  const crc32 = compositeCrc32(parts.map((part) => part.crc32));
   await verifyStored(target, key, { bytes, crc32, etag: multipart.acknowledged?.etag }, options);
   return 'stored';
 }
@@ -156,7 +149,7 @@ async function decide(
   try {
     const output = await sendComplete(multipart, parts, options);
     if (output !== undefined) {
-      multipart.acknowledged = { etag: output.ETag };
+      multipart.acknowledged = output;
       return undefined;
     }
   } catch (error) {
@@ -168,30 +161,40 @@ async function decide(
 }
 
 async function sendComplete(
-  { target, key, Key, UploadId, ifAbsent }: Multipart,
+  { target, key, full, uploadId, ifAbsent }: Multipart,
   parts: readonly SentPart[],
   { signal }: CallOptions,
-): Promise<{ readonly ETag?: string | undefined } | undefined> {
-  const command = new CompleteMultipartUploadCommand({
-    Bucket: target.bucket,
-    Key,
-    UploadId,
-    MultipartUpload: {
-      Parts: parts.map(({ PartNumber, ETag, ChecksumCRC32 }) => ({
-        PartNumber,
-        ETag,
-        ChecksumCRC32,
-      })),
+): Promise<{ readonly etag: string } | undefined> {
+  const request = {
+    method: 'POST',
+    key: full,
+    query: { uploadId },
+    headers: {
+      'content-type': 'application/xml',
+      ...customerKey(target.options),
+      ...condition(target, ifAbsent),
     },
-    ...customerKey(target.options),
-    ...condition(target, ifAbsent),
-  });
+    body: Buffer.from(listOfParts(parts)),
+  } as const;
   const what = `cannot complete ${urlOf(target, key)}`;
-  const output = await exchange(target, { what, signal }, (abortSignal) =>
-    target.client.send(command, { abortSignal }).catch(unlessPreconditionFailed),
+  return await exchange(target, { what, signal }, async (abortSignal) => {
+    const sent = target.client.send(request, { abortSignal });
+    const answer = await sent.catch(unlessPreconditionFailed);
+    if (answer === undefined) return undefined;
+    const etag = textIn(documentOf(answer, 'CompleteMultipartUploadResult'), 'ETag');
+    if (etag !== undefined) return { etag };
+    throw new TsbkError('store-failed', `${what}: the answer was cut`, { retry: true });
+  });
+}
+
+function listOfParts(parts: readonly SentPart[]): string {
+  const listed = parts.map(
+    ({ number, etag, crc32 }) =>
+      `<Part><ETag>${encodeXml(etag)}</ETag><ChecksumCRC32>${crc32}</ChecksumCRC32>` +
+      `<PartNumber>${number}</PartNumber></Part>`,
   );
-  if (output === undefined || output.ETag !== undefined) return output;
-  throw new TsbkError('store-failed', `${what}: the answer was cut`, { retry: true });
+  const namespace = 'http://s3.amazonaws.com/doc/2006-03-01/';
+  return `<CompleteMultipartUpload xmlns="${namespace}">${listed.join('')}</CompleteMultipartUpload>`;
 }
 
 /** Whether the object under the key is the one that this upload was to become, whole. */
@@ -209,13 +212,13 @@ async function giveUp({ target, ...upload }: Multipart, options: CallOptions): P
 
 /** Throws `store-corrupt-write` if the parts overlap or leave a hole. */
 function partsInOrder({ target, key, sent }: Multipart): readonly SentPart[] {
-  const parts = [...sent.values()].toSorted((a, b) => a.PartNumber - b.PartNumber);
+  const parts = [...sent.values()].toSorted((a, b) => a.number - b.number);
   let end = 0;
   for (const part of parts) {
     if (part.offset !== end) {
       throw new TsbkError(
         'store-corrupt-write',
-        `part ${part.PartNumber} of ${urlOf(target, key)} begins at ${part.offset} instead of ${end}`,
+        `part ${part.number} of ${urlOf(target, key)} begins at ${part.offset} instead of ${end}`,
         { retry: false },
       );
     }

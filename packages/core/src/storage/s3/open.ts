@@ -1,4 +1,3 @@
-import { DeleteObjectCommand } from '@aws-sdk/client-s3';
 import type { BlobStore, CallOptions, StoreLimits } from '../../ports/blob-store.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { createS3Client } from './client.ts';
@@ -27,7 +26,7 @@ const LIMITS: StoreLimits = {
  * A bucket, or a path in one, as a store. Every write carries a CRC-32 that the service checks, and
  * is looked at once more when it is done. Absence is believed only from S3 itself: from
  * `NoSuchKey`, or from a 404 while the bucket can be listed. The only entry of this folder, to be
- * loaded by `import()`: the SDK costs some 65 ms. Throws `usage` for impossible options.
+ * loaded by `import()`. Throws `usage` for impossible options.
  */
 export async function openS3Store(
   options: S3Options,
@@ -37,7 +36,7 @@ export async function openS3Store(
   const { bucket } = options;
   const path = options.prefix.replace(/^\/+|\/+$/g, '');
   const target: S3Target = {
-    client: await createS3Client(options),
+    client: await createS3Client(options, { clock }),
     bucket,
     root: path === '' ? '' : `${path}/`,
     url: path === '' ? `s3://${bucket}` : `s3://${bucket}/${path}`,
@@ -62,10 +61,10 @@ export async function openS3Store(
 }
 
 async function removeObject(target: S3Target, key: string, { signal }: CallOptions): Promise<void> {
-  const command = new DeleteObjectCommand({ Bucket: target.bucket, Key: bucketKey(target, key) });
+  const full = bucketKey(target, key);
   const what = `cannot remove ${urlOf(target, key)}`;
   await exchange(target, { what, signal }, (abortSignal) =>
-    target.client.send(command, { abortSignal }).catch((error: unknown) => {
+    target.client.send({ method: 'DELETE', key: full }, { abortSignal }).catch((error: unknown) => {
       if (!isS3Error(error, 'NoSuchKey')) throw error;
     }),
   );

@@ -12,6 +12,8 @@ export interface S3Options {
   readonly region?: string | undefined;
   readonly forcePathStyle?: boolean | undefined;
   readonly dualStack?: boolean | undefined;
+  /** Whether the environment says something of endpoints that only the AWS SDK understands. */
+  readonly asksSdk?: boolean | undefined;
   /** Used only together with the secret; else the SDK's chain of providers applies. */
   readonly accessKeyId?: string | undefined;
   readonly secretAccessKey?: string | undefined;
@@ -83,12 +85,12 @@ function checkEncryption({ sse, sseKmsId, sseCustomerKey }: S3Options): void {
   if (sse !== undefined && sse !== 'AES256') {
     throw new TsbkError('usage', `a customer key cannot be used together with ${sse}`);
   }
-  if (customerKeyBytes(sseCustomerKey) !== 32) {
+  if (customerKeyBytes(sseCustomerKey).length !== 32) {
     throw new TsbkError('usage', 'the customer key for S3 encryption must have 32 bytes');
   }
 }
 
-function customerKeyBytes(key: string): number {
-  const isBase64 = /^[A-Za-z0-9+/]{43}=$/.test(key);
-  return isBase64 ? 32 : Buffer.byteLength(key);
+/** A customer key, which is given as it is or in base64. */
+export function customerKeyBytes(key: string): Buffer {
+  return /^[A-Za-z0-9+/]{43}=$/.test(key) ? Buffer.from(key, 'base64') : Buffer.from(key);
 }

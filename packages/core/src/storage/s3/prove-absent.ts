@@ -1,7 +1,6 @@
-import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { TsbkError } from '../../kernel/errors.ts';
 import type { CallOptions } from '../../ports/blob-store.ts';
-import { exchange } from './exchange.ts';
+import { listPage } from './list-page.ts';
 import { bucketKey, urlOf, type S3Target } from './target.ts';
 
 /**
@@ -31,7 +30,7 @@ export async function proveAbsent(
 }
 
 interface Listing {
-  readonly keys: ReadonlySet<string | undefined>;
+  readonly keys: ReadonlySet<string>;
   readonly isWhole: boolean;
 }
 
@@ -90,14 +89,10 @@ function turnsOf(target: S3Target, signal: AbortSignal): Turns {
 
 async function list(
   target: S3Target,
-  Prefix: string,
+  prefix: string,
   { signal, most }: CallOptions & { readonly most: number },
 ): Promise<Listing> {
-  const what = `cannot list ${target.url}`;
-  const input = { Bucket: target.bucket, Prefix, MaxKeys: most };
-  const page = await exchange(target, { what, signal }, (abortSignal) =>
-    target.client.send(new ListObjectsV2Command(input), { abortSignal }),
-  );
-  const keys = (page.Contents ?? []).map(({ Key }) => Key);
-  return { keys: new Set(keys), isWhole: page.IsTruncated !== true };
+  const query = { prefix, delimiter: false, after: undefined, most };
+  const page = await listPage(target, query, undefined, { signal });
+  return { keys: new Set(page.entries.map(({ key }) => key)), isWhole: !page.isTruncated };
 }

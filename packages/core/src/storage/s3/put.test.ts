@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { S3Client } from '@aws-sdk/client-s3';
 import { isTsbkError } from '../../kernel/errors.ts';
 import { instantFromMs } from '../../kernel/instant.ts';
 import { crc32Of } from './crc32.ts';
 import { verifyStored } from './put.ts';
 import type { S3Target } from './target.ts';
+import { answering } from './wire/answering.ts';
 
 const { signal } = new AbortController();
 const content = Buffer.from('content');
@@ -18,9 +18,15 @@ function having(found: {
   readonly ETag?: string;
   readonly ChecksumCRC32?: string;
 }): S3Target {
-  const head = { ContentLength: content.length, ETag: '"e"', LastModified: new Date(0), ...found };
+  const { ContentLength = content.length, ETag = '"e"', ChecksumCRC32 } = found;
+  const headers = {
+    'content-length': `${ContentLength}`,
+    etag: ETag,
+    'last-modified': new Date(0).toUTCString(),
+    ...(ChecksumCRC32 === undefined ? {} : { 'x-amz-checksum-crc32': ChecksumCRC32 }),
+  };
   return {
-    client: { send: () => Promise.resolve(head) } as unknown as S3Client,
+    client: answering(() => ({ headers })),
     bucket: 'b',
     root: '',
     url: 's3://b',

@@ -1,4 +1,3 @@
-import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { TsbkError } from '../../kernel/errors.ts';
 import type { CallOptions, PutOptions, PutOutcome } from '../../ports/blob-store.ts';
 import { crc32Of } from './crc32.ts';
@@ -6,6 +5,7 @@ import { isS3Error } from './errors.ts';
 import { exchange } from './exchange.ts';
 import { head } from './head.ts';
 import { bucketKey, urlOf, type S3Target } from './target.ts';
+import { headerOf } from './wire/answer.ts';
 import { writeSettings } from './write-settings.ts';
 
 /** Stores an object in one request, then asks whether it is there as it was sent. */
@@ -15,24 +15,24 @@ export async function putObject(
   options: PutOptions,
 ): Promise<PutOutcome> {
   const { signal, ifAbsent = false } = options;
-  const Key = bucketKey(target, key);
+  const full = bucketKey(target, key);
   if (ifAbsent && (await existsAlready(target, key, options))) return 'exists';
   const crc32 = crc32Of(bytes);
-  const command = new PutObjectCommand({
-    Bucket: target.bucket,
-    Key,
-    Body: bytes,
-    ContentLength: bytes.length,
-    ChecksumCRC32: crc32,
+  const headers = {
+    'content-type': 'application/octet-stream',
+    'x-amz-checksum-crc32': crc32,
     ...writeSettings(target),
     ...condition(target, ifAbsent),
-  });
+  };
   const what = `cannot put ${urlOf(target, key)}`;
-  const output = await exchange(target, { what, signal, bytes: bytes.length }, (abortSignal) =>
-    target.client.send(command, { abortSignal }).catch(unlessPreconditionFailed),
+  const answer = await exchange(target, { what, signal, bytes: bytes.length }, (abortSignal) =>
+    target.client
+      .send({ method: 'PUT', key: full, headers, body: bytes }, { abortSignal })
+      .catch(unlessPreconditionFailed),
   );
-  if (output === undefined) return 'exists';
-  await verifyStored(target, key, { bytes: bytes.length, crc32, etag: output.ETag }, { signal });
+  if (answer === undefined) return 'exists';
+  const etag = headerOf(answer.headers, 'etag');
+  await verifyStored(target, key, { bytes: bytes.length, crc32, etag }, { signal });
   return 'stored';
 }
 
@@ -65,8 +65,9 @@ export async function verifyStored(
 }
 
 /** The header that makes of several writers at the same moment one. */
-export function condition(target: S3Target, ifAbsent: boolean): { IfNoneMatch?: string } {
-  return ifAbsent && target.options.conditionalWrites !== 'check-first' ? { IfNoneMatch: '*' } : {};
+export function condition(target: S3Target, ifAbsent: boolean): { 'if-none-match'?: string } {
+  const isNative = target.options.conditionalWrites !== 'check-first';
+  return ifAbsent && isNative ? { 'if-none-match': '*' } : {};
 }
 
 /** For services without conditional writes; asks nothing where the service decides. */

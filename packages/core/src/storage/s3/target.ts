@@ -1,8 +1,8 @@
-import type { S3Client } from '@aws-sdk/client-s3';
 import { TsbkError } from '../../kernel/errors.ts';
 import { checkKeyPrefix, checkObjectKey } from '../../kernel/object-key.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { S3Options } from './options.ts';
+import type { S3Client } from './wire/s3-client.ts';
 
 /** What every operation needs: the client, and where in which bucket the repository is. */
 export interface S3Target {
