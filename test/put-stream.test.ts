@@ -71,6 +71,26 @@ describe('putStream', () => {
     });
   });
 
+  it('uses the memory of one object for the next, also where objects are shorter than a part', async () => {
+    await using at = await place();
+    const memory = new Set<ArrayBufferLike>();
+    const store: BlobStore = {
+      ...at.store,
+      put: (key, bytes, put) => {
+        memory.add(bytes.buffer);
+        return at.store.put(key, bytes, put);
+      },
+    };
+    const sizes = { partBytes: 2_000_000, partsInFlight: 1, expectedBytes: 1_000_000 };
+    const shared = { signal, ...sizes, partBuffers: [] };
+    for (const [key, bytes] of Object.entries({ a: 900_000, b: 1, c: 1_000_000, d: 999 })) {
+      // What is sent is released.
+      await putStream(store, key, sourceOf(Buffer.alloc(bytes, key)), shared);
+      assert.ok((await readFile(join(at.path, key))).equals(Buffer.alloc(bytes, key)));
+    }
+    assert.equal(memory.size, 1);
+  });
+
   it('sends no more parts at once than allowed, and does use what is allowed', async () => {
     await using at = await place();
     let running = 0;

@@ -86,7 +86,7 @@ export function openPushers(
  * and a listing says which are new; in a directory looking costs less than listing it.
  */
 export function pusherFor(repository: Repository, { config, origins }: LoadedSettings): PushOne {
-  if (config.filePrefix !== undefined) return walPusher(repository);
+  if (config.filePrefix !== undefined) return walPusher({ ...repository, partBuffers: [] });
   const partBytes =
     origins.s3PartBytes === undefined
       ? Math.max(repository.partBytes, WAL_PART_BYTES)

@@ -86,9 +86,10 @@ export function partGatherer(
 }
 
 function takeBuffer(free: Buffer[], bytes: number, fresh: number): Buffer {
+  const enough = Math.min(bytes, fresh);
   const used = free.pop();
-  if (used !== undefined && used.length >= bytes) return used;
-  return Buffer.allocUnsafeSlow(Math.min(bytes, fresh));
+  if (used !== undefined && used.length >= enough) return used;
+  return Buffer.allocUnsafeSlow(enough);
 }
 
 function withRoom(
