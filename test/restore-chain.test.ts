@@ -271,14 +271,15 @@ describe('a chain of deltas', () => {
 
   it('is not read further down than to where every page is found', async () => {
     const [full] = storeChain(repository, [
-      { files: { 'base/1/10': whole(page('a0'), page('a1')) } },
-      { files: { 'base/1/10': increment(2, { 1: page('A1') }) } },
-      { files: { 'base/1/10': increment(2, { 0: page('AA0') }) } },
+      { files: { 'base/1/10': whole(page('a0'), page('a1')), 'base/1/11': whole(page('b')) } },
+      { files: { 'base/1/10': increment(2, { 1: page('A1') }), 'base/1/11': skipped } },
+      { files: { 'base/1/10': increment(2, { 0: page('AA0') }), 'base/1/11': skipped } },
     ]);
     // What nobody needs may even be damaged.
     repository.put(`basebackups_005/${full}/tar_partitions/part_001.tar`, 'no tar');
     await fetch();
     holds('base/1/10', page('AA0'), page('A1'));
+    holds('base/1/11', page('b'));
   });
 
   it('serves a target from the newest of its backups that ends before it', async () => {

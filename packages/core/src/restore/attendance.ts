@@ -39,9 +39,10 @@ export class Attendance {
     return { names, turns: wanted, isNewest: depth === 0, begun };
   }
 
-  /** Whether anything is awaited. */
-  isWaiting(): boolean {
-    return this.#awaited.some((turn) => turn !== TURN.none);
+  /** Whether anything is awaited, or anything of these numbers. */
+  isWaiting(numbers?: readonly number[]): boolean {
+    if (numbers === undefined) return this.#awaited.some((turn) => turn !== TURN.none);
+    return numbers.some((number) => this.#awaited[number] !== TURN.none);
   }
 
   /** `false` if the member had come before. One that is not listed passes. */

@@ -80,10 +80,13 @@ async function unpackLinks(
 ): Promise<number | undefined> {
   const { repository, plan } = inputs;
   let rootMode: number | undefined;
-  for (const [depth, link] of plan.links.entries()) {
+  for (const [depth, planned] of plan.links.entries()) {
     const wanted = arrivals.beginLink(depth);
-    if (depth > 0) {
-      if (attendance?.isWaiting() !== true) continue;
+    // Newer backups may have had every page of what a tar is planned for.
+    const isNeeded = ({ holds }: PlannedTar): boolean =>
+      depth === 0 || attendance?.isWaiting(holds) === true;
+    const link = { ...planned, tars: planned.tars.filter(isNeeded) };
+    if (depth > 0 && link.tars.length > 0) {
       report({ kind: 'phase', phase: 'extract', text: `going on with ${link.backup}` });
     }
     const mode = await unpackLink(inputs, { link, wanted, arrivals, algorithm }, signal);

@@ -3,15 +3,18 @@ import { readFilesMetadata, type FileEntry } from '../files-metadata.ts';
 import type { Repository, RunOptions } from '../repository.ts';
 import { listedPath, nameOf, TURN, type Roll } from './roll.ts';
 
+/**
+ * The tars that a backup lists, by basename with extension, and the numbers of what is wanted of
+ * each; of the newest backup that is everything, and no numbers are kept. Empty where none are listed.
+ */
+export type TarLists = ReadonlyMap<string, readonly number[]>;
+
 /** What the lists of files of a chain say. */
 export interface RollCall {
   /** `undefined` if nothing is listed, which only a full backup can do without. */
   readonly roll: Roll | undefined;
-  /**
-   * Of each backup, the newest first: the tars that it lists, by basename with extension, and whether
-   * something in it is wanted. Empty where none are listed.
-   */
-  readonly tars: readonly ReadonlyMap<string, boolean>[];
+  /** Of each backup, the newest first. */
+  readonly tars: readonly TarLists[];
   /** Why the chain cannot be restored. */
   readonly problem: { readonly backup: string; readonly text: string } | undefined;
 }
@@ -35,7 +38,7 @@ export async function callRoll(
   }
   const { names } = first;
   const turns = [first.turns];
-  const tars: ReadonlyMap<string, boolean>[] = [first.tars];
+  const tars: TarLists[] = [first.tars];
   const failed = (backup: string, text: string): RollCall => ({
     roll: { names, turns },
     tars,
@@ -66,7 +69,7 @@ export async function callRoll(
 
 /** The list of the newest backup, which gives the names their numbers. */
 class NewestList {
-  readonly tars = new Map<string, boolean>();
+  readonly tars = new Map<string, readonly number[]>();
   readonly #builder = new NameIndexBuilder();
   #turns = new Uint8Array(FIRST_CAPACITY);
   #open = new Uint8Array(FIRST_CAPACITY);
@@ -87,8 +90,7 @@ class NewestList {
   reader(): { readonly onFile: (file: FileEntry) => void; readonly onTar: (tar: string) => void } {
     return {
       onFile: (file) => this.#add(file),
-      // All of it is taken: directories and labels lie where they lie.
-      onTar: (tar) => void this.tars.set(tar, true),
+      onTar: (tar) => void this.tars.set(tar, []),
     };
   }
 
@@ -109,17 +111,16 @@ class OlderList {
   /** By number: 1 if a still older backup has the rest. */
   readonly open: Uint8Array;
   readonly isFull: boolean;
-  readonly #tars = new Map<string, boolean>();
+  readonly #tars = new Map<string, number[]>();
   readonly #names: NameIndex;
   readonly #awaited: Uint8Array;
   /** By number: 1 if it is known in which tar the name is. */
-  readonly #placed: Uint8Array;
-  #listsFiles = false;
+  readonly #found: Uint8Array;
 
   constructor(names: NameIndex, awaited: Uint8Array, { isFull }: { readonly isFull: boolean }) {
     this.#names = names;
     this.#awaited = Uint8Array.from(awaited);
-    this.#placed = new Uint8Array(awaited.length);
+    this.#found = new Uint8Array(awaited.length);
     this.turns = new Uint8Array(awaited.length);
     this.open = new Uint8Array(awaited.length);
     this.isFull = isFull;
@@ -132,10 +133,8 @@ class OlderList {
   } {
     return {
       onFile: (file) => this.#take(file),
-      onTar: (tar) => void this.#tars.set(tar, false),
-      onTarName: (name, tar) => {
-        if (this.#isIn(name)) this.#tars.set(tar, true);
-      },
+      onTar: (tar) => void this.#tars.set(tar, []),
+      onTarName: (name, tar) => this.#findIn(tar, name),
     };
   }
 
@@ -152,7 +151,6 @@ class OlderList {
   }
 
   #take({ name, incremented, skipped }: FileEntry): void {
-    this.#listsFiles = true;
     const number = numberOf(this.#names, listedPath(name));
     if (number === undefined || this.#awaited[number] !== 1) return;
     this.#awaited[number] = 0;
@@ -160,20 +158,19 @@ class OlderList {
     this.open[number] = incremented || skipped ? 1 : 0;
   }
 
-  /** See `RollCall`. Empty, too, if it is not listed of everything wanted in which tar it is. */
-  wantedTars(): ReadonlyMap<string, boolean> {
+  /** Empty, too, if it is not listed of everything wanted in which tar it is. */
+  wantedTars(): TarLists {
     const isKnown = (turn: number, number: number): boolean =>
-      turn === TURN.none || this.#placed[number] === 1;
+      turn === TURN.none || this.#found[number] === 1;
     return this.turns.every(isKnown) ? this.#tars : new Map();
   }
 
-  /** Whether a name is wanted from this backup; also while that is not known yet. */
-  #isIn(name: string): boolean {
-    if (!this.#listsFiles) return true;
+  /** Before the files are listed nothing is found: then all tars are taken. */
+  #findIn(tar: string, name: string): void {
     const number = numberOf(this.#names, listedPath(name));
-    if (number === undefined || this.turns[number] === TURN.none) return false;
-    this.#placed[number] = 1;
-    return true;
+    if (number === undefined || this.turns[number] === TURN.none) return;
+    this.#found[number] = 1;
+    this.#tars.get(tar)?.push(number);
   }
 }
 

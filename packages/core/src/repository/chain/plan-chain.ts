@@ -3,7 +3,7 @@ import type { BackupDetail } from '../catalog.ts';
 import type { Repository, RunOptions } from '../repository.ts';
 import { requireKey } from '../require-key.ts';
 import { mapParallel } from '../../stream/parallel.ts';
-import { callRoll, type RollCall } from './call-roll.ts';
+import { callRoll, type RollCall, type TarLists } from './call-roll.ts';
 import { objectProblems, planTars } from './plan-objects.ts';
 import type { PlannedLink, PlannedTar } from './planned-link.ts';
 import { broken, readChain } from './read-chain.ts';
@@ -61,7 +61,8 @@ async function planLink(
   const isNewest = depth === 0;
   const isEmpty = called.roll?.turns[depth]?.every((turn) => turn === TURN.none) === true;
   if (isEmpty && !isNewest) return { tars: [], problems: [] };
-  const link = { detail, listed: called.tars[depth] ?? new Map<string, boolean>(), isNewest };
+  const listed: TarLists = called.tars[depth] ?? new Map();
+  const link = { detail, listed, isNewest };
   const planned = await planTars(repository, link, { signal });
   const problems = objectProblems(newest, link, planned);
   return { tars: planned.tars.toSorted(byTurn), problems };

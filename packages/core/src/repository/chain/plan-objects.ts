@@ -3,14 +3,14 @@ import type { BackupDetail } from '../catalog.ts';
 import { backupFolder, isLastTar, partitionsFolder } from '../layout.ts';
 import { manifestObject } from '../manifest-object.ts';
 import type { Repository, RunOptions } from '../repository.ts';
+import type { TarLists } from './call-roll.ts';
 import type { PlannedTar } from './planned-link.ts';
 import { broken } from './read-chain.ts';
 
 /** A backup of a chain, and what its list of files says of its tars. */
 export interface ListedTars {
   readonly detail: BackupDetail;
-  /** By basename with extension: whether the tar holds something wanted. Empty if none are listed. */
-  readonly listed: ReadonlyMap<string, boolean>;
+  readonly listed: TarLists;
   /** Whether it is the backup to restore: all of its tars are wanted then. */
   readonly isNewest: boolean;
 }
@@ -59,6 +59,7 @@ export async function planTars(
       storedBytes,
       plainBytes: record?.plain.bytes,
       last: isLastTar(basename),
+      holds: link.isNewest ? undefined : link.listed.get(basename),
     };
   });
   return { tars, missing };
@@ -67,7 +68,7 @@ export async function planTars(
 /** Control file and labels come from the newest backup alone. One that is not listed may hold anything. */
 function isWanted({ listed, isNewest }: ListedTars, basename: string): boolean {
   if (isNewest) return true;
-  return !isLastTar(basename) && listed.get(basename) !== false;
+  return !isLastTar(basename) && listed.get(basename)?.length !== 0;
 }
 
 /** What is wrong with the objects of a backup, so that a restore would fail half-way. */

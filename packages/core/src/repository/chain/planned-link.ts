@@ -8,6 +8,8 @@ export interface PlannedTar extends PromisedObject {
   readonly plainBytes: number | undefined;
   /** Holds `pg_control` or the label: extracted after all others. */
   readonly last: boolean;
+  /** Of a backup below the newest: the numbers in the roll of what it may be needed for, if known. */
+  readonly holds: readonly number[] | undefined;
 }
 
 /** A backup of a chain. */
