@@ -17,11 +17,13 @@ interface Script {
   /** What is there at each look; the last one for good. */
   readonly summaries: readonly (readonly TextRow[])[];
   readonly contents?: readonly TextRow[];
+  /** How many of the sizes that blocks are counted in are the usual ones. */
+  readonly usualSizes?: number;
   readonly fails?: { readonly at: string; readonly error: TsbkError };
 }
 
 /** A session that answers what a server would. */
-function sessionOf({ summaries, contents = [], fails }: Script) {
+function sessionOf({ summaries, contents = [], usualSizes = 2, fails }: Script) {
   const asked: string[] = [];
   let looks = 0;
   let fetched = 0;
@@ -30,6 +32,7 @@ function sessionOf({ summaries, contents = [], fails }: Script) {
       looks += 1;
       return summaries[Math.min(looks, summaries.length) - 1] ?? [];
     }
+    if (text.includes('block_size')) return Array.from({ length: usualSizes }, () => ({}));
     if (text.includes('summarizer_state')) return looks < summaries.length ? [{ one: '1' }] : [];
     if (!text.startsWith('fetch')) return [];
     fetched += 50;
@@ -113,6 +116,12 @@ describe('readWalSummaries', () => {
       'the server has no WAL summary from 0/10 to 0/30 of timeline 1',
     );
     assert.equal(hole.asked.filter((text) => text.includes('pg_sleep')).length, 0);
+  });
+
+  it('does not count in blocks of another size', async () => {
+    const { session } = sessionOf({ summaries: [ALL], usualSizes: 1 });
+    const answer = await readWalSummaries(session, STRETCH);
+    assert.equal(answer, 'the server was built with other sizes of pages or files');
   });
 
   it('says so when it may not look, or when a summary is gone by then', async () => {

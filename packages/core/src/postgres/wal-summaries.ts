@@ -1,7 +1,7 @@
 import { isTsbkError, TsbkError } from '../kernel/errors.ts';
 import { formatLsn, parseLsn, toLsn, type Lsn } from '../kernel/lsn.ts';
 import type { TreePath } from '../kernel/tree-path.ts';
-import { SEGMENT_PAGES } from '../format/page.ts';
+import { PAGE_BYTES, SEGMENT_PAGES } from '../format/page.ts';
 import type { ChangedBlocks, ChangedRelations, WalStretch } from '../ports/changed-blocks.ts';
 import type { SqlSession, TextRow } from './sql-session.ts';
 import { missingFrom, type WalSummary } from './summary-coverage.ts';
@@ -25,6 +25,8 @@ export async function readWalSummaries(
   stretches: readonly WalStretch[],
 ): Promise<ChangedRelations | string> {
   try {
+    if (!(await hasUsualPages(session)))
+      return 'the server was built with other sizes of pages or files';
     const summaries = await coveringSummaries(session, stretches);
     return typeof summaries === 'string' ? summaries : await readChanges(session, summaries);
   } catch (error) {
@@ -33,6 +35,16 @@ export async function readWalSummaries(
     if (isTsbkError(error, 'server-denied')) return `WAL summaries: ${error.message}`;
     throw error;
   }
+}
+
+/** Blocks are counted in them. */
+async function hasUsualPages(session: SqlSession): Promise<boolean> {
+  const rows = await session.query(
+    `select from pg_catalog.pg_settings
+     where (name, setting) in (('block_size', $1), ('segment_size', $2))`,
+    [String(PAGE_BYTES), String(SEGMENT_PAGES)],
+  );
+  return rows.length === 2;
 }
 
 /** Those that are needed, once they are all there. */
