@@ -12,7 +12,7 @@ import { openS3Store, type S3Options } from '@tsbk/core/storage/s3/open';
 import { regionOfBucket } from '@tsbk/core/storage/s3/region';
 import { contentOf, keysOf, noise, refuses, signal } from './contracts/blob-store/helpers.ts';
 import { realClock } from './support/clock.ts';
-import { onModel, patient } from './support/s3-on-model.ts';
+import { onModel, patient, type OnModel } from './support/s3-on-model.ts';
 import { startS3Model } from './support/s3-model/start.ts';
 import { s3TestOptions } from './support/s3-store.ts';
 import { tempDirectory } from './support/temp-directory.ts';
@@ -274,35 +274,68 @@ describe('a clock that is wrong', () => {
   });
 });
 
+/** Credentials of a program, which a profile names: each call gives another token, until they fail. `minutes` are the first one's. */
+async function fromProcess(
+  at: OnModel,
+  folder: string,
+  { minutes, failsAfter = Infinity }: { readonly minutes: number; readonly failsAfter?: number },
+): Promise<Partial<S3Options>> {
+  const { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey } = at.model;
+  const program = join(folder, 'credentials.mjs');
+  const counter = JSON.stringify(join(folder, 'count'));
+  const answer = JSON.stringify({ Version: 1, AccessKeyId, SecretAccessKey });
+  const source = [
+    `import { appendFileSync, readFileSync } from 'node:fs';`,
+    `appendFileSync(${counter}, 'x');`,
+    `const calls = readFileSync(${counter}).length;`,
+    `if (calls > ${failsAfter}) process.exit(1);`,
+    `const Expiration = new Date(Date.now() + ${minutes} * calls * 60e3).toISOString();`,
+    `console.log(JSON.stringify({ ...${answer}, SessionToken: 'token-' + calls, Expiration }));`,
+  ];
+  await writeFile(program, source.join('\n'));
+  const configFile = join(folder, 'config');
+  const command = `credential_process = ${process.execPath} ${program}`;
+  await writeFile(configFile, `[profile fresh]\n${command}\n`);
+  return {
+    accessKeyId: undefined,
+    secretAccessKey: undefined,
+    profile: 'fresh',
+    configFile,
+    sharedCredentialsFile: join(folder, 'none'),
+  };
+}
+
 describe('credentials', () => {
   it('from a profile are renewed when S3 says that they have expired (C16)', async () => {
     await using directory = await tempDirectory();
     await using at = await onModel({ model: { modes: { expiredTokens: new Set(['token-1']) } } });
-    const { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey } = at.model;
-    const process_ = join(directory.path, 'credentials.mjs');
-    const counter = JSON.stringify(join(directory.path, 'count'));
-    const answer = JSON.stringify({ Version: 1, AccessKeyId, SecretAccessKey });
-    const source = [
-      `import { appendFileSync, readFileSync } from 'node:fs';`,
-      `appendFileSync(${counter}, 'x');`,
-      `const SessionToken = 'token-' + readFileSync(${counter}).length;`,
-      `const Expiration = new Date(Date.now() + 3600e3).toISOString();`,
-      `console.log(JSON.stringify({ ...${answer}, SessionToken, Expiration }));`,
-    ];
-    await writeFile(process_, source.join('\n'));
-    const configFile = join(directory.path, 'config');
-    const command = `credential_process = ${process.execPath} ${process_}`;
-    await writeFile(configFile, `[profile fresh]\n${command}\n`);
-    const store = await at.another({
-      accessKeyId: undefined,
-      secretAccessKey: undefined,
-      profile: 'fresh',
-      configFile,
-      sharedCredentialsFile: join(directory.path, 'none'),
-    });
+    const store = await at.another(await fromProcess(at, directory.path, { minutes: 60 }));
     assert.equal(await patient(store).put('a', noise(10), { signal }), 'stored');
     const tokens = at.model.requests.map(({ headers }) => headers['x-amz-security-token']);
     assert.deepEqual(tokens, ['token-1', 'token-2', 'token-2']);
+  });
+
+  it('that are about to expire are asked for anew, and count to their end where that fails', async () => {
+    for (const [failsAfter, tokens] of [
+      [Infinity, ['token-1', 'token-1', 'token-2', 'token-2']],
+      [1, ['token-1', 'token-1', 'token-1', 'token-1']],
+    ] as const) {
+      await using directory = await tempDirectory();
+      await using at = await onModel();
+      const source = await fromProcess(at, directory.path, { minutes: 6, failsAfter });
+      let passedMs = 0;
+      const now = (): Instant => instantFromMs(instantToMs(realClock.now()) + passedMs);
+      const store = await openS3Store(
+        { ...at.options, ...source },
+        { clock: { ...realClock, now } },
+      );
+      await store.put('a', noise(10), { signal });
+      passedMs = 2 * 60_000;
+      await store.put('b', noise(10), { signal });
+      await store.close();
+      const sent = at.model.requests.map(({ headers }) => headers['x-amz-security-token']);
+      assert.deepEqual(sent, tokens);
+    }
   });
 
   it('that are fixed and have expired are not tried again', async () => {
