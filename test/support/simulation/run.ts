@@ -139,6 +139,7 @@ async function push(site: Site, scratchDirectory: string, report: Report): Promi
       permanent: false,
       partBytesMax: PART_BYTES_MAX,
       scratchDirectory,
+      nameTables: false,
       walTimeoutMs: 10_000,
     },
     { signal, report },
@@ -177,6 +178,8 @@ function simulatedServer(segmentBytes: number): BackupServer {
       dataDirectory: '/simulated',
     },
     archiverState: async () => undefined,
+    databases: async () => undefined,
+    async *relations() {},
   };
 }
 

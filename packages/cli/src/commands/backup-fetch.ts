@@ -34,7 +34,6 @@ const WALG_FLAGS: readonly FlagSpec[] = [
   { name: 'reverse-unpack', walg: 'ignored', doc: 'it tunes how WAL-G unpacks.' },
   { name: 'skip-redundant-tars', walg: 'ignored', doc: 'it tunes how WAL-G unpacks.' },
   { name: 'mask', value: 'GLOB', walg: 'refused', doc: INCOMPLETE },
-  { name: 'restore-only', value: 'LIST', walg: 'refused', doc: INCOMPLETE },
   { name: 'target-user-data', value: 'JSON', walg: 'refused', doc: 'choose the backup by name.' },
   { name: 'target-storage', value: 'NAME', walg: 'refused', doc: 'there is one repository.' },
 ];
@@ -73,6 +72,11 @@ export const backupFetch: CommandDeclaration = {
       name: 'restore-spec',
       value: 'FILE',
       doc: 'The same from a JSON file as WAL-G takes it (absolute path).',
+    },
+    {
+      name: 'restore-only',
+      value: 'LIST',
+      doc: 'Restore only these databases and tables, and what no cluster can do without: database, database/table or database/schema.table, with commas between, * for anything. See docs/extract.md.',
     },
     {
       name: 'restore-command',

@@ -14,6 +14,7 @@ import {
   parseTablespaceMapping,
   type TablespaceMapping,
 } from '@tsbk/core/restore/plan-tablespaces';
+import { parseWantedNames } from '@tsbk/core/restore/partial/wanted-names';
 import { planRestore } from '@tsbk/core/restore/plan-restore';
 import {
   parseTarget,
@@ -58,12 +59,22 @@ async function requestOf(context: CommandContext): Promise<FetchRequest> {
     timeline: parseTimelineChoice(flags.text('target-timeline') ?? 'latest'),
     action: parseTargetAction(flags.text('target-action') ?? 'promote'),
     standby: flags.on('standby') ?? false,
+    only: onlyOf(context),
     restoreCommand: own ?? restoreCommandText(launcher(), context.settings).text,
     writeRecoverySettings: flags.on('no-recovery-settings') !== true,
     tablespaceMapping: await mappingOf(context),
     segmentBytes: config.walSegmentBytes,
     fsync: !config.tarDisableFsync,
   };
+}
+
+function onlyOf({ flags }: CommandContext): FetchRequest['only'] {
+  const text = flags.text('restore-only');
+  if (text === undefined) return undefined;
+  if (flags.on('standby') === true) {
+    throw new TsbkError('usage', '--restore-only makes no standby: most of its files are missing');
+  }
+  return parseWantedNames(text);
 }
 
 function targetOf({ flags, environment }: CommandContext): RecoveryTarget {

@@ -60,6 +60,7 @@ function requestOf(context: CommandContext): PushRequest {
     ...(userData === undefined ? {} : { userData }),
     partBytesMax: config.tarBytes,
     scratchDirectory: config.scratchDirectory ?? tmpdir(),
+    nameTables: !config.disablePartialRestore,
     walTimeoutMs: config.walTimeoutMs,
     delta: deltaRequestOf(context),
   };

@@ -19,6 +19,7 @@ import { copyFiles } from './copy-files.ts';
 import { copyMembers } from './copy-members.ts';
 import { deltaWish, type DeltaRequest } from './decide-delta.ts';
 import { keepChain } from './keep-chain.ts';
+import { nameDatabases } from './name-databases.ts';
 import { openNamed, type NamedBackup } from './open-named.ts';
 import type { Delta } from './parent.ts';
 import { describeCopy, pushedDelta, type PushedDelta } from './pushed-delta.ts';
@@ -52,6 +53,8 @@ export interface PushRequest {
   readonly partBytesMax: number;
   /** Where the list of a very large number of files is kept meanwhile. */
   readonly scratchDirectory: string;
+  /** Record how the tables of each database are called, so that single ones can be restored. */
+  readonly nameTables: boolean;
   /** How long to wait for the backup's WAL in the archive, milliseconds. */
   readonly walTimeoutMs: number;
   /** When a delta is due, and how it is taken. Without it every backup is full. */
@@ -131,6 +134,9 @@ async function run(
 
   await using spool = openSpool({ directory: request.scratchDirectory });
   const list = fileList(spool);
+  const databases = request.nameTables
+    ? await nameDatabases(server, spool, { signal, report })
+    : [];
   report({ kind: 'phase', phase: 'copy', text: describeCopy(named) });
   const copied = await copy(
     { repository, lanes, backup, spool, list, name, identity, delta },
@@ -154,7 +160,7 @@ async function run(
     { signal, report },
   );
 
-  const made = { name, delta, segments, labels };
+  const made = { name, delta, segments, labels, databases };
   report({ kind: 'phase', phase: 'records', text: 'writing the records' });
   const stored = await storeRecords(
     repository,

@@ -13,6 +13,7 @@ import { formatSideRecord } from '../repository/side-record.ts';
 import { createObject, createRecord } from '../repository/write-object.ts';
 import { sourceOf } from '../stream/source.ts';
 import type { CopiedBackup } from './copied-backup.ts';
+import type { NamedDatabase } from './name-databases.ts';
 import type { Delta } from './parent.ts';
 
 interface RecordInputs {
@@ -23,6 +24,7 @@ interface RecordInputs {
   readonly segments: readonly string[];
   readonly copied: CopiedBackup;
   readonly list: FileList;
+  readonly databases: readonly NamedDatabase[];
   readonly labels: Receipt;
   readonly identity: ServerIdentity;
   readonly startTime: Instant;
@@ -59,8 +61,9 @@ export async function storeRecords(
   const sentinel = { ...makeSentinel(inputs, tars, finishTime), encryption: { cipher, keyId } };
 
   await createRecord(repository, metadataKey(name), formatMetadata(sentinel), { signal });
-  const { list } = inputs;
-  await storeFilesMetadata(repository, { name, list, parts: copied.parts, labels }, { signal });
+  const { list, databases } = inputs;
+  const listed = { name, list, parts: copied.parts, labels, databases };
+  await storeFilesMetadata(repository, listed, { signal });
   await storeSideRecord(repository, inputs, [...tars, copied.manifest], { signal });
   const { plainBytes, storedBytes } = sentinel;
   return { sentinel: formatSentinel(sentinel), plainBytes, storedBytes, finishTime };

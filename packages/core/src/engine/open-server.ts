@@ -16,6 +16,7 @@ import {
   type ReplicationSession,
 } from '../postgres/replication-session.ts';
 import { describeArchiver } from '../postgres/describe-archiver.ts';
+import { listDatabases, listRelations } from '../postgres/list-relations.ts';
 import { readServerFacts, type ServerFacts } from '../postgres/server-facts.ts';
 import { openSqlSession, type SqlSession } from '../postgres/sql-session.ts';
 
@@ -56,6 +57,8 @@ export async function openServer(request: ServerRequest): Promise<OpenedServer> 
         identity: opened.identity,
         summarizesWal: opened.summarizesWal,
         archiverState: async () => (session === undefined ? undefined : describeArchiver(session)),
+        databases: async () => (session === undefined ? undefined : listDatabases(session)),
+        relations: (database, options) => listRelations(same, database, options),
       },
       [Symbol.asyncDispose]: async () => session?.[Symbol.asyncDispose](),
     };

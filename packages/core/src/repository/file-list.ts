@@ -34,8 +34,11 @@ export interface FileList {
   add(file: ListedFile): Promise<void>;
   /** Begins the names of a tar; several may be open at once. */
   tar(): TarNames;
-  /** The document. `tars`: basename with extension → its names. */
-  document(tars: Iterable<readonly [string, Pick<TarNames, 'read'>]>): ByteSource;
+  /** The document. `tars`: basename with extension → its names; `databases`: members of an object. */
+  document(
+    tars: Iterable<readonly [string, Pick<TarNames, 'read'>]>,
+    databases?: Iterable<Pick<TarNames, 'read'>>,
+  ): ByteSource;
 }
 
 /** An empty list in `spool`, which must stay open until the document is read. */
@@ -52,7 +55,7 @@ export function fileList(spool: Spool): FileList {
       );
     },
     tar: () => tarNames(spool),
-    document: async function* (tars) {
+    document: async function* (tars, databases = []) {
       yield Buffer.from('{"Files":{');
       yield* files.read();
       yield Buffer.from('},"TarFileSets":{');
@@ -63,9 +66,22 @@ export function fileList(spool: Spool): FileList {
         yield Buffer.from(']');
         comma = ',';
       }
-      yield Buffer.from('}}');
+      yield Buffer.from('}');
+      yield* databasesMember(databases);
+      yield Buffer.from('}');
     },
   };
+}
+
+/** Nothing where there are none, as WAL-G has it. */
+async function* databasesMember(databases: Iterable<Pick<TarNames, 'read'>>): ByteSource {
+  let before = ',"DatabasesByNames":{';
+  for (const database of databases) {
+    yield Buffer.from(before);
+    yield* database.read();
+    before = ',';
+  }
+  if (before === ',') yield Buffer.from('}');
 }
 
 function tarNames(spool: Spool): TarNames {

@@ -50,7 +50,8 @@ export async function completeTree(
   if (map !== undefined) {
     await placer.file(treePath(TABLESPACE_MAP), map.mode, sourceOf(map.bytes));
   }
-  if (plan.manifest !== undefined) {
+  // One that lists what is not there would make `pg_verifybackup` call the directory damaged.
+  if (plan.manifest !== undefined && plan.selection === undefined) {
     const stored = await openVerified(repository, plan.manifest, { signal });
     const whole = plan.links.length === 1 ? stored : completeManifest(stored, built);
     const manifest =

@@ -99,12 +99,12 @@ async function unpackLinks(
 
 async function manifestCheck(
   repository: Repository,
-  { manifest, links }: RestorePlan,
+  { manifest, links, selection }: RestorePlan,
   signal: AbortSignal,
 ): Promise<ManifestCheck | undefined> {
   if (manifest === undefined) return undefined;
   const isDelta = links.length > 1;
-  return await readManifestCheck(repository, { manifest, isDelta }, { signal });
+  return await readManifestCheck(repository, { manifest, isDelta }, { selection, signal });
 }
 
 interface LinkWork {
@@ -119,7 +119,7 @@ async function unpackLink(
   { link, wanted, arrivals, algorithm }: LinkWork,
   signal: AbortSignal,
 ): Promise<number | undefined> {
-  const isChain = plan.links.length > 1;
+  const isAll = plan.links.length === 1 && plan.selection === undefined;
   let rootMode: number | undefined;
   const unpack = async (tar: PlannedTar, both: AbortSignal): Promise<void> => {
     const { key, extension, record } = tar;
@@ -128,7 +128,7 @@ async function unpackLink(
         tar: { key, extension, record },
         place,
         // A tar of a full backup that tsbk made holds nothing else: its hash proves it.
-        wanted: isChain || record === undefined ? wanted : undefined,
+        wanted: isAll && record !== undefined ? undefined : wanted,
         checksum: algorithm,
       },
       { signal: both, onBatch: (batch) => arrivals.batch(batch, tar) },

@@ -15,6 +15,8 @@ import { chooseWay, type ChosenWay } from './choose-way.ts';
 import type { WalWay } from '../repository/wal-way/wal-way.ts';
 import { measureManifest, type MeasuredFiles } from './measure-manifest.ts';
 import { planChain, type PlannedChain } from '../repository/chain/plan-chain.ts';
+import { chooseRelations } from './partial/choose-relations.ts';
+import type { Selection } from '../repository/chain/selection.ts';
 import { planTablespaces, type PlannedTablespace } from './plan-tablespaces.ts';
 import { planWal } from './plan-wal.ts';
 import { planWarnings } from './plan-warnings.ts';
@@ -70,8 +72,9 @@ async function planOnce(
   const detail = await readBackup(repository, chosen.backup.name, { signal });
   report({ kind: 'phase', phase: 'plan', text: `looking at the WAL after ${detail.name}` });
   const reach = await reachOf(repository, request, { chosen, ...options });
-  const chain = await planChain(repository, detail, { signal });
-  const objects = await planObjects(repository, chain, { signal });
+  const selection = await selectionOf(repository, detail, { only: request.only, signal });
+  const chain = await planChain(repository, detail, { selection, signal });
+  const objects = await planObjects(repository, chain, { selection, signal });
   const spec = detail.sentinel.tablespaces;
   const wanted = planTablespaces(spec, request.tablespaceMapping, request.destination);
   const places = await placesOf(repository, { request, wanted, objects });
@@ -82,14 +85,20 @@ async function planOnce(
     target: request.target,
     reach,
     ...plain(objects),
+    selection,
     tablespaces,
     wal: planWal(chosen.way, reach),
-    recovery: request.writeRecoverySettings ? recoverySettings(request) : undefined,
-    warnings: [...passedOver, ...planWarnings({ chain, way: chosen.way, tablespaces, ...request })],
+    recovery: request.writeRecoverySettings
+      ? recoverySettings({ ...request, partial: selection !== undefined })
+      : undefined,
+    warnings: [
+      ...passedOver,
+      ...planWarnings({ chain, way: chosen.way, tablespaces, selection, ...request }),
+    ],
     problems: [
       ...(reach.problem === undefined ? [] : [reach.problem]),
       ...versionProblems(detail),
-      ...(await chainProblems(repository, chain, candidates, { signal })),
+      ...(await chainProblems(repository, chain, candidates, { selection, signal })),
       ...places.problems,
     ],
   };
@@ -115,7 +124,7 @@ type PlannedObjects = Pick<
 async function planObjects(
   repository: Repository,
   { details, links, roll }: PlannedChain,
-  { signal }: RunOptions,
+  { selection, signal }: SelectOptions,
 ): Promise<PlannedObjects> {
   const [newest, ...parents] = details;
   const { sentinel, metadata } = newest;
@@ -132,9 +141,21 @@ async function planObjects(
     return { ...sizes, measured: undefined, writeBytes: sentinel.dataCatalogBytes };
   }
   const measured =
-    manifest === undefined ? undefined : await measureManifest(repository, manifest, { signal });
+    manifest === undefined
+      ? undefined
+      : await measureManifest(repository, manifest, { selection, signal });
   const writeBytes = measured?.totalBytes ?? sentinel.plainBytes ?? metadata?.plainBytes;
   return { ...sizes, measured, writeBytes };
+}
+
+type SelectOptions = RunOptions & { readonly selection: Selection | undefined };
+
+async function selectionOf(
+  repository: Repository,
+  { name }: BackupDetail,
+  { only, signal }: RunOptions & Pick<RestoreRequest, 'only'>,
+): Promise<Selection | undefined> {
+  return only === undefined ? undefined : await chooseRelations(repository, name, only, { signal });
 }
 
 /** Without what served the planning. */
@@ -150,14 +171,15 @@ async function chainProblems(
   repository: Repository,
   { problems, details }: PlannedChain,
   candidates: readonly BackupSummary[],
-  { signal }: RunOptions,
+  { selection, signal }: SelectOptions,
 ): Promise<readonly TsbkError[]> {
   const [first, ...rest] = problems;
   const at = candidates.findIndex(({ name }) => name === details[0].name);
   if (first === undefined || candidates.length === 1) return problems;
   for (const { name } of candidates.slice(at + 1, at + 1 + OTHERS_MAX)) {
     const other = await readBackup(repository, name, { signal });
-    if ((await planChain(repository, other, { signal })).problems.length > 0) continue;
+    const chain = await planChain(repository, other, { selection, signal });
+    if (chain.problems.length > 0) continue;
     const { code, message } = first;
     const hint = `The newest backup before it that is whole is ${name}: name it.`;
     return [new TsbkError(code, message, { hint }), ...rest];

@@ -2,6 +2,7 @@ import { stopLsnOf } from '../repository/backup-facts.ts';
 import { hasOwnWal, missingName, type WalWay } from '../repository/wal-way/wal-way.ts';
 import type { PlannedChain } from '../repository/chain/plan-chain.ts';
 import type { PlanWarning } from './plan.ts';
+import type { Selection } from '../repository/chain/selection.ts';
 import type { PlannedTablespace } from './plan-tablespaces.ts';
 
 interface WarningInputs {
@@ -10,11 +11,29 @@ interface WarningInputs {
   readonly tablespaces: readonly PlannedTablespace[];
   readonly destination: string;
   readonly standby: boolean;
+  readonly selection: Selection | undefined;
 }
 
 /** What does not forbid the restore and should be known before it. */
 export function planWarnings(inputs: WarningInputs): PlanWarning[] {
-  return [...recordWarnings(inputs.chain), ...walWarnings(inputs), ...placeWarnings(inputs)];
+  return [
+    ...partialWarnings(inputs),
+    ...recordWarnings(inputs.chain),
+    ...walWarnings(inputs),
+    ...placeWarnings(inputs),
+  ];
+}
+
+function partialWarnings({ selection }: WarningInputs): PlanWarning[] {
+  if (selection === undefined) return [];
+  const asked = [...selection.databases.values()].filter((database) => database.asked);
+  const parts = asked.map(({ name, whole }) => (whole ? name : `some tables of ${name}`));
+  return [
+    {
+      code: 'partial',
+      text: `only ${parts.join(', ')} and the system databases will be there: other databases and tables stay in the catalogs without their files, to be dropped. Do not run anything on this cluster but to take data out of it`,
+    },
+  ];
 }
 
 function recordWarnings({ details, roll }: PlannedChain): PlanWarning[] {

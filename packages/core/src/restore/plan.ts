@@ -5,6 +5,8 @@ import type { TimelineId } from '../kernel/wal-file.ts';
 import type { TsbkError } from '../kernel/errors.ts';
 import type { PromisedObject } from '../ports/extract.ts';
 import type { PlannedLink } from '../repository/chain/planned-link.ts';
+import type { Selection } from '../repository/chain/selection.ts';
+import type { WantedName } from './partial/wanted-names.ts';
 import type { PlannedTablespace } from './plan-tablespaces.ts';
 import type { Reach } from './reachable.ts';
 import type { RecoverySettings } from './recovery-settings.ts';
@@ -27,6 +29,8 @@ export interface RestoreRequest {
   /** `false`: whoever starts the server says how to recover, and makes the signal file. */
   readonly writeRecoverySettings: boolean;
   readonly tablespaceMapping: readonly TablespaceMapping[];
+  /** Restore only these databases and relations, and what a cluster cannot do without. */
+  readonly only?: readonly WantedName[] | undefined;
   /** Size of WAL segments where neither archive nor backup tells it. */
   readonly segmentBytes: number;
 }
@@ -80,6 +84,8 @@ export interface RestorePlan {
   readonly manifest: PromisedObject | undefined;
   /** Which backup has what of each file; `undefined` if no record lists any. */
   readonly roll: Roll | undefined;
+  /** Which files are restored; `undefined` for all of them. */
+  readonly selection: Selection | undefined;
   readonly fetchBytes: number;
   /** What the files will take; `undefined` if the records do not say. */
   readonly writeBytes: number | undefined;

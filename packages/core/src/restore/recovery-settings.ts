@@ -12,6 +12,8 @@ export interface RecoveryRequest {
   readonly standby: boolean;
   /** As the server runs it, with its placeholders. */
   readonly restoreCommand: string;
+  /** Files of relations were left out on purpose. */
+  readonly partial?: boolean;
 }
 
 export interface RecoverySettings {
@@ -27,6 +29,13 @@ const TARGET_SETTINGS = [
   'recovery_target_lsn',
   'recovery_target_xid',
   'recovery_target_name',
+] as const;
+
+/** What a restore before this one may have set, and this one does not. */
+const REMOVED = [
+  'recovery_target_inclusive',
+  'recovery_target_action',
+  'ignore_invalid_pages',
 ] as const;
 
 /**
@@ -49,9 +58,11 @@ export function recoverySettings(request: RecoveryRequest): RecoverySettings {
     settings.push(['recovery_target_inclusive', target.inclusive ? 'on' : 'off']);
   }
   if (chosen !== undefined) settings.push(['recovery_target_action', action]);
+  // WAL changes pages of the files that are not there, and without this recovery would end there.
+  if (request.partial === true) settings.push(['ignore_invalid_pages', 'on']);
   return {
     signalFile: standby ? 'standby.signal' : 'recovery.signal',
-    block: { settings, remove: ['recovery_target_inclusive', 'recovery_target_action'] },
+    block: { settings, remove: REMOVED },
   };
 }
 

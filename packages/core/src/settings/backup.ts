@@ -56,6 +56,13 @@ export const BACKUP_SETTINGS = {
     commands: ['backup-push'],
     doc: 'Verify page checksums while the files are read; a wrong one fails the backup.',
   }),
+  disablePartialRestore: setting({
+    env: ['TSBK_DISABLE_PARTIAL_RESTORE', 'WALG_DISABLE_PARTIAL_RESTORE'],
+    kind: boolean,
+    default: false,
+    commands: ['backup-push'],
+    doc: 'Do not ask each database for the names of its tables. `--restore-only` and `extract` of single tables need them.',
+  }),
   sentinelUserData: setting({
     env: ['TSBK_SENTINEL_USER_DATA', 'WALG_SENTINEL_USER_DATA'],
     kind: json,

@@ -58,7 +58,6 @@ export const IGNORED_NAMES: ReadonlyMap<string, string> = mapOf({
   WALG_FETCH_TARGET_USER_DATA: 'backups are chosen by name',
   WALG_STORE_ALL_CORRUPT_BLOCKS: 'a backup with corrupt pages is not completed',
   WALG_WITHOUT_FILES_METADATA: ALWAYS,
-  WALG_DISABLE_PARTIAL_RESTORE: ALWAYS,
   WALG_PG_WAL_PAGE_SIZE: 'the WAL file itself tells it',
   WALG_PG_BLOCK_SIZE: 'the server tells it',
   PG_READY_RENAME: 'PostgreSQL marks what is archived',

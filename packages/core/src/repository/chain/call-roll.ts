@@ -1,6 +1,7 @@
 import { NameIndexBuilder, numberOf, type NameIndex } from '../../kernel/name-index.ts';
 import { readFilesMetadata, type FileEntry } from '../files-metadata.ts';
 import type { Repository, RunOptions } from '../repository.ts';
+import { isWanted, type Selection } from './selection.ts';
 import { listedPath, nameOf, TURN, type Roll } from './roll.ts';
 
 /**
@@ -15,6 +16,8 @@ export interface RollCall {
   readonly roll: Roll | undefined;
   /** Of each backup, the newest first. */
   readonly tars: readonly TarLists[];
+  /** Tars of the newest backup in which nothing is selected. */
+  readonly leftOut: ReadonlySet<string>;
   /** Why the chain cannot be restored. */
   readonly problem: { readonly backup: string; readonly text: string } | undefined;
 }
@@ -22,26 +25,27 @@ export interface RollCall {
 /**
  * Goes through the lists of a chain, newest first: what the newest lists as an increment or as
  * skipped is looked for in its parent, and so on down to the full backup, which must have the rest.
- * Each list is read once, as it streams by. Throws `record-invalid`.
+ * Only what is selected counts. Each list is read once, as it streams by. Throws `record-invalid`.
  */
 export async function callRoll(
   repository: Repository,
   backups: readonly string[],
-  { signal }: RunOptions,
+  { selection, signal }: RunOptions & { readonly selection: Selection | undefined },
 ): Promise<RollCall> {
   const [newest = '', ...parents] = backups;
-  const first = new NewestList();
+  const first = new NewestList(selection);
   if (!(await readFilesMetadata(repository, newest, { signal, ...first.reader() }))) {
     const text = 'it does not list its files, without which a delta means nothing';
     const problem = parents.length === 0 ? undefined : { backup: newest, text };
-    return { roll: undefined, tars: backups.map(() => new Map()), problem };
+    return { roll: undefined, tars: backups.map(() => new Map()), leftOut: new Set(), problem };
   }
-  const { names } = first;
+  const { names, leftOut } = first;
   const turns = [first.turns];
   const tars: TarLists[] = [first.tars];
   const failed = (backup: string, text: string): RollCall => ({
     roll: { names, turns },
     tars,
+    leftOut,
     problem: { backup, text },
   });
   let open = first.open;
@@ -61,7 +65,7 @@ export async function callRoll(
     open = list.open;
   }
   const left = open.indexOf(1);
-  if (left === -1) return { roll: { names, turns }, tars, problem: undefined };
+  if (left === -1) return { roll: { names, turns }, tars, leftOut, problem: undefined };
   const name = await nameOf(repository, { backup: newest, names, number: left }, { signal });
   const text = `it is a full backup, and its records say that ${name} is in another one`;
   return failed(backups.at(-1) ?? '', text);
@@ -70,9 +74,15 @@ export async function callRoll(
 /** The list of the newest backup, which gives the names their numbers. */
 class NewestList {
   readonly tars = new Map<string, readonly number[]>();
+  readonly leftOut = new Set<string>();
   readonly #builder = new NameIndexBuilder();
   #turns = new Uint8Array(FIRST_CAPACITY);
   #open = new Uint8Array(FIRST_CAPACITY);
+  readonly #selection: Selection | undefined;
+
+  constructor(selection: Selection | undefined) {
+    this.#selection = selection;
+  }
 
   get names(): NameIndex {
     return this.#builder.index();
@@ -87,11 +97,27 @@ class NewestList {
     return this.#open.subarray(0, this.names.count);
   }
 
-  reader(): { readonly onFile: (file: FileEntry) => void; readonly onTar: (tar: string) => void } {
+  reader(): {
+    readonly onFile: (file: FileEntry) => void;
+    readonly onTar: (tar: string) => void;
+    readonly onTarName: (name: string, tar: string) => void;
+  } {
     return {
-      onFile: (file) => this.#add(file),
-      onTar: (tar) => void this.tars.set(tar, []),
+      onFile: (file) => {
+        if (this.#isSelected(file.name)) this.#add(file);
+      },
+      onTar: (tar) => {
+        this.tars.set(tar, []);
+        if (this.#selection !== undefined) this.leftOut.add(tar);
+      },
+      onTarName: (name, tar) => {
+        if (this.leftOut.has(tar) && this.#isSelected(name)) this.leftOut.delete(tar);
+      },
     };
+  }
+
+  #isSelected(name: string): boolean {
+    return this.#selection === undefined || isWanted(this.#selection, name);
   }
 
   #add({ name, incremented, skipped }: FileEntry): void {

@@ -8,6 +8,7 @@ import { openVerified } from '../open-verified.ts';
 import type { Repository, RunOptions } from '../repository.ts';
 import { printable, treePath } from '../../format/tree-path.ts';
 import { ExpectedSums } from './expected-sums.ts';
+import { isWanted, type Selection } from './selection.ts';
 
 /** What PostgreSQL's manifest says of the files of a backup, held against what is restored. */
 export interface ManifestCheck {
@@ -30,13 +31,13 @@ export interface ManifestCheck {
 const UNKNOWN_BYTES = -1;
 
 /**
- * Reads a backup's manifest. That of a delta has lines of PostgreSQL's incremental files: what is
+ * Reads what a backup's manifest says of the selected files. That of a delta has lines of PostgreSQL's incremental files: what is
  * restored in their place it cannot say. Throws `record-invalid` and what `openVerified` throws.
  */
 export async function readManifestCheck(
   repository: Repository,
   { manifest, isDelta }: { readonly manifest: PromisedObject; readonly isDelta: boolean },
-  { signal }: RunOptions,
+  { selection, signal }: RunOptions & { readonly selection: Selection | undefined },
 ): Promise<ManifestCheck> {
   const expected = new ExpectedSums();
   const algorithms = new Set<ChecksumAlgorithm>();
@@ -46,6 +47,7 @@ export async function readManifestCheck(
       what: manifest.key,
       onFile: (file) => {
         const target = isDelta ? incrementalTarget(file.path) : undefined;
+        if (selection !== undefined && !isWanted(selection, target ?? file.path)) return;
         if (target === undefined) return onFile(treePath(file.path, file.rawPath), file);
         onFile(treePath(target), { ...file, bytes: UNKNOWN_BYTES });
       },

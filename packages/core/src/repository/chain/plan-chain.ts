@@ -7,6 +7,7 @@ import { callRoll, type RollCall, type TarLists } from './call-roll.ts';
 import { objectProblems, planTars } from './plan-objects.ts';
 import type { PlannedLink, PlannedTar } from './planned-link.ts';
 import { broken, readChain } from './read-chain.ts';
+import type { Selection } from './selection.ts';
 import { TURN, type Roll } from './roll.ts';
 
 /** What is restored of a backup and of those it builds on. */
@@ -20,20 +21,22 @@ export interface PlannedChain {
 }
 
 /**
- * Follows a backup down to the full one under it, and decides what of each is needed. Where the
+ * Follows a backup down to the full one under it, and decides what of each is needed
+ * for what is selected. Where the
  * chain is broken, `links` ends there. Throws `record-invalid`, `wrong-key` and `key-missing`.
  */
 export async function planChain(
   repository: Repository,
   newest: BackupDetail,
-  { signal }: RunOptions,
+  { selection, signal }: RunOptions & { readonly selection?: Selection | undefined },
 ): Promise<PlannedChain> {
   const { links: details, problem } = await readChain(repository, newest, { signal });
   await mapParallel(details.slice(1), { width: READS_AT_ONCE, signal }, (parent, both) =>
     requireKey(repository, parent, { signal: both }),
   );
   const names = details.map(({ name }) => name);
-  const called = problem === undefined ? await callRoll(repository, names, { signal }) : NOT_CALLED;
+  const called =
+    problem === undefined ? await callRoll(repository, names, { selection, signal }) : NOT_CALLED;
   const problems = [...(problem === undefined ? [] : [problem]), ...rollProblems(newest, called)];
   const links: PlannedLink[] = [];
   for (const [depth, detail] of details.entries()) {
@@ -62,7 +65,7 @@ async function planLink(
   const isEmpty = called.roll?.turns[depth]?.every((turn) => turn === TURN.none) === true;
   if (isEmpty && !isNewest) return { tars: [], problems: [] };
   const listed: TarLists = called.tars[depth] ?? new Map();
-  const link = { detail, listed, isNewest };
+  const link = { detail, listed, leftOut: called.leftOut, isNewest };
   const planned = await planTars(repository, link, { signal });
   const problems = objectProblems(newest, link, planned);
   return { tars: planned.tars.toSorted(byTurn), problems };
@@ -76,7 +79,12 @@ function rollProblems(newest: BackupDetail, { problem }: RollCall): TsbkError[] 
 
 const READS_AT_ONCE = 8;
 
-const NOT_CALLED: RollCall = { roll: undefined, tars: [], problem: undefined };
+const NOT_CALLED: RollCall = {
+  roll: undefined,
+  tars: [],
+  leftOut: new Set(),
+  problem: undefined,
+};
 
 /** Those with `pg_control` and labels last; the largest first, so that none is left alone. */
 function byTurn(a: PlannedTar, b: PlannedTar): number {

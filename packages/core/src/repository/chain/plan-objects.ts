@@ -11,7 +11,9 @@ import { broken } from './read-chain.ts';
 export interface ListedTars {
   readonly detail: BackupDetail;
   readonly listed: TarLists;
-  /** Whether it is the backup to restore: all of its tars are wanted then. */
+  /** Of the newest backup: tars that hold nothing selected. */
+  readonly leftOut: ReadonlySet<string>;
+  /** Whether it is the backup to restore: all of its other tars are wanted then. */
   readonly isNewest: boolean;
 }
 
@@ -66,9 +68,9 @@ export async function planTars(
 }
 
 /** Control file and labels come from the newest backup alone. One that is not listed may hold anything. */
-function isWanted({ listed, isNewest }: ListedTars, basename: string): boolean {
-  if (isNewest) return true;
-  return !isLastTar(basename) && listed.get(basename)?.length !== 0;
+function isWanted({ listed, leftOut, isNewest }: ListedTars, basename: string): boolean {
+  if (isLastTar(basename)) return isNewest;
+  return isNewest ? !leftOut.has(basename) : listed.get(basename)?.length !== 0;
 }
 
 /** What is wrong with the objects of a backup, so that a restore would fail half-way. */

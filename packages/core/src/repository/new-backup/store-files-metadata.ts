@@ -17,6 +17,8 @@ export async function storeFilesMetadata(
     readonly list: FileList;
     readonly parts: readonly PackedPart[];
     readonly labels: Receipt;
+    /** Members of `DatabasesByNames`, if anybody knows how tables are called. */
+    readonly databases?: Iterable<Pick<TarNames, 'read'>>;
   },
   { signal }: RunOptions,
 ): Promise<void> {
@@ -33,6 +35,6 @@ export async function storeFilesMetadata(
   const partBytes = Math.max(RECORD_PART_BYTES, store.limits.partBytesMin);
   const options = { ifAbsent: true, signal, partBytes, partsInFlight: 1 };
   const key = filesMetadataKey(name);
-  const { outcome } = await putStream(store, key, list.document(tars), options);
+  const { outcome } = await putStream(store, key, list.document(tars, made.databases), options);
   if (outcome === 'exists') throw appeared(key);
 }
