@@ -206,8 +206,6 @@ async function goOn({ server }: BackupSite): Promise<Record<'kept' | 'parts', st
      checkpoint; update dropped set body = id; vacuum`,
   );
   await run(server, 'other', 'delete from kept where id < 9; vacuum kept; vacuum full dropped');
-  // Marks pages as visible to all without an image of them: recovery would end at such a record.
-  await run(server, 'other', 'vacuum parts_low');
   await archiveEverything(server);
   return {
     kept: await rowsOf(server, 'an app', 'kept'),

@@ -22,6 +22,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   cipher: 3,
   postgres: 3,
   cluster: 3,
+  programs: 3,
   repository: 3,
   archive: 4,
   receive: 4,
@@ -32,6 +33,8 @@ const LAYERS: Readonly<Record<string, number>> = {
   merge: 4,
   'wal-audit': 4,
   'storage-tools': 4,
+  // A use-case that is made of another one, a restore.
+  extract: 4.5,
   settings: 5,
   engine: 5,
   lanes: 5,

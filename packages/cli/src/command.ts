@@ -13,6 +13,7 @@ export const COMMAND_NAMES = [
   'backup-fetch',
   'backup-list',
   'backup-show',
+  'extract',
   'archive-push',
   'archive-get',
   'wal-receive',

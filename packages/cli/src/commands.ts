@@ -10,6 +10,7 @@ import { backupShow } from './commands/backup-show.ts';
 import { check } from './commands/check.ts';
 import { config } from './commands/config.ts';
 import { daemon } from './commands/daemon.ts';
+import { extract } from './commands/extract.ts';
 import { help } from './commands/help.ts';
 import { ST_COMMANDS } from './commands/st.ts';
 import { version } from './commands/version.ts';
@@ -23,6 +24,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   backupFetch,
   backupList,
   backupShow,
+  extract,
   archivePush,
   archiveGet,
   walReceive,

@@ -6,6 +6,7 @@ export const RUNS: Readonly<Record<CommandName, () => Promise<Run>>> = {
   'backup-fetch': async () => (await import('./run/backup-fetch.ts')).runBackupFetch,
   'backup-list': async () => (await import('./run/backup-list.ts')).runBackupList,
   'backup-show': async () => (await import('./run/backup-show.ts')).runBackupShow,
+  extract: async () => (await import('./run/extract.ts')).runExtract,
   'archive-push': async () => (await import('./run/archive-push.ts')).runArchivePush,
   'archive-get': async () => (await import('./run/archive-get.ts')).runArchiveGet,
   'wal-receive': async () => (await import('./run/wal-receive.ts')).runWalReceive,

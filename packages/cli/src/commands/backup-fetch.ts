@@ -1,34 +1,8 @@
 import type { FlagSpec } from '@tsbk/core/settings/argv';
 import { JSON_FLAG, type CommandDeclaration } from '../command.ts';
+import { TARGET_FLAGS } from './target-flags.ts';
 
 const INCOMPLETE = 'a directory with files left out is no cluster.';
-
-const TARGET_FLAGS: readonly FlagSpec[] = [
-  {
-    name: 'target-time',
-    value: 'TIME',
-    doc: 'Recover up to this moment: 2026-08-21 18:02:35+02, or RFC 3339. A time zone is needed.',
-  },
-  { name: 'target-lsn', value: 'LSN', doc: 'Recover up to this WAL position: 0/5000060.' },
-  { name: 'target-xid', value: 'XID', doc: 'Recover up to the commit of this transaction.' },
-  {
-    name: 'target-name',
-    value: 'NAME',
-    doc: 'Recover up to this restore point (pg_create_restore_point).',
-  },
-  { name: 'target-immediate', doc: 'Recover only until the backup is consistent.' },
-  {
-    name: 'target-timeline',
-    value: 'TIMELINE',
-    doc: 'Follow this timeline: a number, current, or latest (the default).',
-  },
-  {
-    name: 'target-action',
-    value: 'ACTION',
-    doc: 'What the server does at the target: pause, promote (the default) or shutdown.',
-  },
-  { name: 'target-exclusive', doc: 'Stop just before the target instead of just after it.' },
-];
 
 const WALG_FLAGS: readonly FlagSpec[] = [
   { name: 'reverse-unpack', walg: 'ignored', doc: 'it tunes how WAL-G unpacks.' },
@@ -61,6 +35,11 @@ export const backupFetch: CommandDeclaration = {
   ],
   flags: [
     ...TARGET_FLAGS,
+    {
+      name: 'target-action',
+      value: 'ACTION',
+      doc: 'What the server does at the target: pause, promote (the default) or shutdown.',
+    },
     { name: 'standby', doc: 'Prepare a standby (standby.signal) instead of a recovery.' },
     {
       name: 'tablespace-mapping',

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { resolve } from 'node:path';
 import { messageOf, TsbkError } from '@tsbk/core/kernel/errors';
 import { EXIT } from '@tsbk/core/kernel/exit';
 import { openLanes } from '@tsbk/core/engine/open-lanes';
@@ -16,15 +15,12 @@ import {
 } from '@tsbk/core/restore/plan-tablespaces';
 import { parseWantedNames } from '@tsbk/core/restore/partial/wanted-names';
 import { planRestore } from '@tsbk/core/restore/plan-restore';
-import {
-  parseTarget,
-  parseTargetAction,
-  parseTimelineChoice,
-  type RecoveryTarget,
-} from '@tsbk/core/restore/target';
+import { parseTargetAction, parseTimelineChoice } from '@tsbk/core/restore/target';
 import type { CommandContext, Run } from '../command.ts';
 import { planJson, planText } from '../render/restore-plan.ts';
 import { restoredJson, restoredText } from '../render/restored.ts';
+import { launcher } from './launcher.ts';
+import { targetOf } from './target-of.ts';
 
 /** `tsbk backup-fetch DEST NAME|LATEST` */
 export const runBackupFetch: Run = async (context) => {
@@ -77,21 +73,6 @@ function onlyOf({ flags }: CommandContext): FetchRequest['only'] {
   return parseWantedNames(text);
 }
 
-function targetOf({ flags, environment }: CommandContext): RecoveryTarget {
-  const localZone = environment['TZ'] ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
-  return parseTarget(
-    {
-      time: flags.text('target-time'),
-      lsn: flags.text('target-lsn'),
-      xid: flags.text('target-xid'),
-      name: flags.text('target-name'),
-      immediate: flags.on('target-immediate'),
-      exclusive: flags.on('target-exclusive'),
-    },
-    { localZone },
-  );
-}
-
 async function mappingOf({ flags, cwd }: CommandContext): Promise<readonly TablespaceMapping[]> {
   const mapped = flags.all('tablespace-mapping').map(parseTablespaceMapping);
   const file = flags.text('restore-spec');
@@ -105,13 +86,6 @@ async function mappingOf({ flags, cwd }: CommandContext): Promise<readonly Table
       cause: error,
     });
   }
-}
-
-/** The command's own launcher: `bin/tsbk` beside the `dist` that this runs from. */
-function launcher(): string {
-  const here = fileURLToPath(import.meta.url);
-  const dist = here.lastIndexOf('/dist/');
-  return join(dist === -1 ? join(dirname(here), '../..') : here.slice(0, dist), 'bin/tsbk');
 }
 
 function warnOfSecrets({ settings, flags, report }: CommandContext): void {

@@ -28,6 +28,9 @@ export interface ControlFile {
   /** How far a standby must replay to be consistent; `0/0` on a primary. */
   readonly minRecoveryLsn: Lsn;
   readonly minRecoveryTimeline: TimelineId;
+  /** Settings of the server that wrote the file. */
+  readonly maxPreparedTransactions: number;
+  readonly maxLocksPerTransaction: number;
   readonly blockBytes: number;
   readonly walBlockBytes: number;
   readonly segmentBytes: number;
@@ -86,6 +89,8 @@ export function parseControlFile(content: Uint8Array): ControlFile {
     checkpointTime: secondsAt(bytes, 104),
     minRecoveryLsn: lsnAt(bytes, 136),
     minRecoveryTimeline: bytes.readUInt32LE(144),
+    maxPreparedTransactions: bytes.readInt32LE(192),
+    maxLocksPerTransaction: bytes.readInt32LE(196),
     blockBytes: bytes.readUInt32LE(216),
     walBlockBytes: bytes.readUInt32LE(224),
     segmentBytes: bytes.readUInt32LE(228),

@@ -1,5 +1,6 @@
 import { DAEMON_ERROR_CODES } from './daemon-error-codes.ts';
 import type { ErrorCodeEntry } from './error-code-entry.ts';
+import { EXTRACT_ERROR_CODES } from './extract-error-codes.ts';
 import { REPLICATION_ERROR_CODES } from './replication-error-codes.ts';
 import { STORE_ERROR_CODES } from './store-error-codes.ts';
 
@@ -212,6 +213,7 @@ export const ERROR_CODES = {
     doc: 'The directory in which the commands of a server keep what they know between runs cannot be made, or is not safe from other users.',
   },
   ...DAEMON_ERROR_CODES,
+  ...EXTRACT_ERROR_CODES,
   interrupted: {
     exit: 'temporary',
     retry: false,

@@ -78,7 +78,7 @@ export const ARCHIVE_SETTINGS = {
     env: ['TSBK_PG_WAL_SIZE', 'WALG_PG_WAL_SIZE'],
     kind: segmentSize,
     default: 16 * 1024 ** 2,
-    commands: ['backup-fetch', 'backup-show', 'wal-show', 'wal-verify', 'check'],
+    commands: ['backup-fetch', 'backup-show', 'extract', 'wal-show', 'wal-verify', 'check'],
     doc: 'Size of WAL segments where the repository does not tell it; a plain number is MiB.',
   }),
 };

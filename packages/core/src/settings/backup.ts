@@ -26,7 +26,7 @@ export const BACKUP_SETTINGS = {
     kind: integer(0, 128),
     default: ({ cores }: Machine) => Math.min(4, Math.max(1, cores)),
     defaultText: 'number of processors, 4 at most',
-    commands: ['backup-push', 'backup-fetch'],
+    commands: ['backup-push', 'backup-fetch', 'extract'],
     doc: 'Threads that make the parts of a backup, each one at a time: compress, encrypt, upload. 0: no threads, for the smallest machines.',
   }),
   tarBytes: setting({
@@ -40,8 +40,8 @@ export const BACKUP_SETTINGS = {
     env: ['TSBK_SCRATCH_DIRECTORY'],
     kind: absolutePath,
     defaultText: '`TMPDIR`, else `/tmp`',
-    commands: ['backup-push', 'wal-receive'],
-    doc: 'Where the list of a very large number of files is kept while they are backed up, some ten bytes each; what changed of one file of a delta by `stream`, beyond 4 MiB; and segments of more than 16 MiB while they are received.',
+    commands: ['backup-push', 'wal-receive', 'extract'],
+    doc: 'Where the list of a very large number of files is kept while they are backed up, some ten bytes each; what changed of one file of a delta by `stream`, beyond 4 MiB; segments of more than 16 MiB while they are received; and the throwaway cluster of `extract`.',
   }),
   diskRateBytes: setting({
     env: ['TSBK_DISK_RATE_LIMIT', 'WALG_DISK_RATE_LIMIT'],

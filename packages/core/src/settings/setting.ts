@@ -7,6 +7,7 @@ export const CONFIGURED_COMMANDS = [
   'backup-fetch',
   'backup-list',
   'backup-show',
+  'extract',
   'archive-push',
   'archive-get',
   'wal-receive',

@@ -33,13 +33,13 @@ export const STORAGE_SETTINGS = {
     env: ['TSBK_DOWNLOAD_CONCURRENCY', 'WALG_DOWNLOAD_CONCURRENCY'],
     kind: integer(1, 1000),
     default: 10,
-    commands: ['backup-fetch', 'archive-get', 'check'],
+    commands: ['backup-fetch', 'extract', 'archive-get', 'check'],
     doc: 'Objects downloaded at the same time.',
   }),
   networkRateBytes: setting({
     env: ['TSBK_NETWORK_RATE_LIMIT', 'WALG_NETWORK_RATE_LIMIT'],
     kind: size(1),
-    commands: ['backup-push', 'backup-fetch', 'st'],
+    commands: ['backup-push', 'backup-fetch', 'extract', 'st'],
     doc: 'Bytes a second to or from the object store, over all lanes together. Unset: no limit.',
   }),
   requestTimeoutMs: setting({
@@ -58,6 +58,7 @@ export const STORAGE_SETTINGS = {
       'backup-fetch',
       'backup-list',
       'backup-show',
+      'extract',
       'wal-show',
       'wal-verify',
       'check',
@@ -69,7 +70,7 @@ export const STORAGE_SETTINGS = {
     env: ['TSBK_TURBO'],
     kind: boolean,
     default: false,
-    commands: ['backup-push', 'backup-fetch', 'st'],
+    commands: ['backup-push', 'backup-fetch', 'extract', 'st'],
     doc: 'Leave the rate limits of the configuration aside for this run.',
   }),
 };

@@ -27,6 +27,7 @@ const XACT = {
   abortPrepared: 0x40,
   hasInfo: 0x80,
 };
+const TABLESPACE = { manager: 5, mask: 0xf0, create: 0x00 };
 /** Headers before a record's main data (`src/include/access/xlogrecord.h`). */
 const DATA_SHORT = 255;
 const DATA_LONG = 254;
@@ -47,7 +48,15 @@ const UNIX_EPOCH_TO_2000_US = 946_684_800_000_000n;
 /** Whether this record's body is needed to decode it. */
 export function isDecoded(manager: number, info: number): boolean {
   if (manager === XLOG.manager) return (info & XLOG.mask) === XLOG.restorePoint;
+  return isTablespace(manager, info) || isTransaction(manager, info);
+}
+
+function isTransaction(manager: number, info: number): boolean {
   return manager === XACT.manager && transactionKind(info) !== undefined;
+}
+
+function isTablespace(manager: number, info: number): boolean {
+  return manager === TABLESPACE.manager && (info & TABLESPACE.mask) === TABLESPACE.create;
 }
 
 /** Whether this record ends its segment (`pg_switch_wal`, `archive_timeout`). */
@@ -67,6 +76,7 @@ export function decodeRecord(raw: RawRecord): WalRecord {
 function decode(raw: RawRecord, data: DataView): WalRecord | undefined {
   const { lsn, endLsn } = raw;
   if (data.byteLength < 8) return undefined;
+  if (isTablespace(raw.manager, raw.info)) return tablespace(raw, data);
   const time = timestamp(data);
   if (raw.manager === XLOG.manager) {
     return { kind: 'restore-point', lsn, endLsn, time, name: restorePointName(data) };
@@ -120,6 +130,14 @@ function tail(view: DataView, from: number, bytes: number): DataView | undefined
 /** `TimestampTz`: microseconds since 2000-01-01 00:00:00 UTC. */
 function timestamp(data: DataView): Instant {
   return toInstant((data.getBigInt64(0, true) + UNIX_EPOCH_TO_2000_US) * 1000n);
+}
+
+/** `xl_tblspc_create_rec`: its OID and its directory, ended by NUL, which is empty for one in place. */
+function tablespace({ lsn, endLsn }: RawRecord, data: DataView): WalRecord {
+  const bytes = Buffer.from(data.buffer, data.byteOffset + 4, data.byteLength - 4);
+  const nul = bytes.indexOf(0);
+  const path = bytes.toString('utf8', 0, nul === -1 ? bytes.length : nul);
+  return { kind: 'tablespace', lsn, endLsn, oid: data.getUint32(0, true), path };
 }
 
 /** `xl_restore_point`: a time and a name of 64 bytes, ended by NUL. */

@@ -21,12 +21,20 @@ export interface RestorePoint extends Located {
   readonly time: Instant;
 }
 
+/** `CREATE TABLESPACE`: recovery makes the directory, wherever it runs. */
+export interface TablespaceCreation extends Located {
+  readonly kind: 'tablespace';
+  readonly oid: number;
+  /** Absolute. */
+  readonly path: string;
+}
+
 /** `switch` ends its segment; `other` is everything that no recovery target looks at. */
 export interface PlainRecord extends Located {
   readonly kind: 'switch' | 'other';
 }
 
-export type WalRecord = TransactionEnd | RestorePoint | PlainRecord;
+export type WalRecord = TransactionEnd | RestorePoint | TablespaceCreation | PlainRecord;
 
 /** Always the last item: where the WAL ends, and why. */
 export interface WalEnd {
