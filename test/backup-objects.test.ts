@@ -144,7 +144,9 @@ for (const version of [13, 18] as const) {
     });
 
     it('names every member in files_metadata.json, and every tar but that of pg_control', () => {
-      const { Files, TarFileSets, ...rest } = record(join(folder, 'files_metadata.json'));
+      const document = record(join(folder, 'files_metadata.json'));
+      const { Files, TarFileSets, DatabasesByNames, ...rest } = document;
+      assert.deepEqual(Object.keys(DatabasesByNames ?? {}).toSorted(), ['postgres', 'template1']);
       assert.deepEqual(rest, {});
       const files = entries.map(({ name, modified }) => [
         name,

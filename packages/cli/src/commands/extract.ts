@@ -6,7 +6,7 @@ export const extract: CommandDeclaration = {
   name: 'extract',
   aliases: [],
   group: 'Backups',
-  summary: 'take tables, schemas or databases out of a backup as they were at a moment',
+  summary: 'take tables out of a backup, as they were at a moment',
   description: [
     'Restores what is needed into a throwaway directory, recovers it to the target with a server of ' +
       'its own, lets pg_dump write the wanted objects to a file, and removes everything else. The ' +

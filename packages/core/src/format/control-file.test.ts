@@ -41,6 +41,8 @@ describe('parseControlFile', () => {
       checkpointTime: instantFromMs(Date.UTC(2026, 10, 22, 2, 3, 47)),
       minRecoveryLsn: 0n,
       minRecoveryTimeline: 0,
+      maxPreparedTransactions: 0,
+      maxLocksPerTransaction: 64,
       blockBytes: 8192,
       walBlockBytes: 8192,
       segmentBytes: 16 * 1024 * 1024,

@@ -138,14 +138,16 @@ async function planObjects(
   };
   if (parents.length > 0) {
     // Increments do not tell in any record how long their files are.
-    return { ...sizes, measured: undefined, writeBytes: sentinel.dataCatalogBytes };
+    const allBytes = selection === undefined ? sentinel.dataCatalogBytes : undefined;
+    return { ...sizes, measured: undefined, writeBytes: allBytes };
   }
   const measured =
     manifest === undefined
       ? undefined
       : await measureManifest(repository, manifest, { selection, signal });
-  const writeBytes = measured?.totalBytes ?? sentinel.plainBytes ?? metadata?.plainBytes;
-  return { ...sizes, measured, writeBytes };
+  const recorded = sentinel.plainBytes ?? metadata?.plainBytes;
+  const allBytes = selection === undefined ? recorded : undefined;
+  return { ...sizes, measured, writeBytes: measured?.totalBytes ?? allBytes };
 }
 
 type SelectOptions = RunOptions & { readonly selection: Selection | undefined };
