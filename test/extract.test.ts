@@ -1,7 +1,7 @@
 /** `tsbk extract`: tables, schemas and databases of the past, by a server and pg_dump of their own. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { archiveEverything } from './support/archiving-server.ts';
@@ -14,7 +14,8 @@ import {
   serverUser,
   type Server,
 } from './support/postgres.ts';
-import type { TsbkRun } from './support/tsbk.ts';
+import { eventually } from './support/eventually.ts';
+import { installedTsbk, type TsbkRun } from './support/tsbk.ts';
 
 /** There are no client programs of the other versions here, and pg_dump must be of the backup's. */
 const PG_DUMP = clientTool('pg_dump');
@@ -160,6 +161,40 @@ describe('extract', { skip: SKIP }, () => {
     assert.deepEqual(readdirSync(scratch), []);
   });
 
+  test('leaves no server behind when it is killed', { skip: LONG }, async () => {
+    let kill: (() => void) | undefined;
+    await site.tsbk(['extract', '--database', 'shop', '--out', scratchOut()], {
+      env: { TSBK_PG_BIN_DIRECTORY: BIN, TMPDIR: scratch },
+      onStart: (pid) => {
+        kill = () => process.kill(pid, 'SIGKILL');
+      },
+      onStderr: (text) => {
+        if (text.includes('recovering on')) setTimeout(() => kill?.(), 500);
+      },
+    });
+    await eventually('the end of the server', async () =>
+      serversIn(scratch).length === 0 ? true : undefined,
+    );
+    for (const left of readdirSync(scratch)) rmSync(join(scratch, left), { recursive: true });
+  });
+
+  const notRoot = process.getuid?.() !== 0 && 'only root can run programs as somebody else';
+  test('runs server and pg_dump as the user that root names', { skip: LONG || notRoot }, () => {
+    const { cli, env } = installedTsbk();
+    const out = scratchOut();
+    const wanted = ['--table', 'shop.public.parts', '--target-lsn', lsn, '--out', out];
+    const options = {
+      env: { ...env, ...site.env, TSBK_PG_BIN_DIRECTORY: BIN, TMPDIR: scratch },
+      cwd: '/',
+    };
+    const refused = spawnSync(cli, ['extract', ...wanted], options);
+    assert.match(refused.stderr.toString(), /does not run as root \[usage\]\n.*--run-as/);
+    const done = spawnSync(cli, ['extract', '--run-as', 'postgres', ...wanted], options);
+    assert.equal(done.status, 0, done.stderr.toString());
+    assert.equal(readFileSync(out).subarray(0, 5).toString(), 'PGDMP');
+    assert.deepEqual(readdirSync(scratch), []);
+  });
+
   test('is refused when recovery would make a tablespace where the server has it', async () => {
     const place = scratchPath('tablespace');
     mkdirSync(place);
@@ -204,6 +239,12 @@ const LATER = `
   alter table second rename to swapped;
   delete from swapped where name < '20';
   update third set name = 'x'`;
+
+/** Processes whose arguments name the directory. */
+function serversIn(directory: string): readonly string[] {
+  const list = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' }).split('\n');
+  return list.filter((line) => line.includes(`postgres -D ${directory}`));
+}
 
 function scratchOut(): string {
   return scratchPathForServerUser('out');
