@@ -29,7 +29,10 @@ export const runBackupPush: Run = async (context) => {
     context.out(await planText(context, repository, opened));
     return EXIT.ok;
   }
-  await using lanes = openLanes(context.settings, repository, { report });
+  // A delta may have so little that one lane is done before another one has started.
+  const isDelta = context.config.deltaMaxSteps > 0 && context.flags.on('full') !== true;
+  const atOnce = isDelta ? { atOnce: 1 } : {};
+  await using lanes = openLanes(context.settings, repository, { report, ...atOnce });
   report(backupResources(repository, lanes.width));
   const result = await pushBackup({ repository, lanes, ...opened }, request, { signal, report });
   context.out(context.flags.on('json') === true ? jsonText(result) : resultText(result));

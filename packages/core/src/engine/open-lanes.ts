@@ -18,13 +18,14 @@ const ENTRY = new URL(
 
 /**
  * Lanes that write to `repository` and read from it: worker threads, as many as the settings say,
- * or this thread where they say 0. `most` bounds them further.
+ * or this thread where they say 0. `most` bounds them further; `atOnce` of them start now.
  */
 export function openLanes(
   settings: LoadedSettings,
   repository: OpenedRepository,
-  { report, most = settings.config.lanes }: { readonly report: Report; readonly most?: number },
+  options: { readonly report: Report; readonly most?: number; readonly atOnce?: number },
 ): OpenedLanes {
+  const { report, most = settings.config.lanes, atOnce } = options;
   const { cipherMaterial, limits, failpointCalls } = repository;
   const width = Math.min(most, settings.config.lanes);
   const setup: LaneSetup = {
@@ -36,6 +37,6 @@ export function openLanes(
   const lanes =
     width === 0
       ? inlineLanes(repository, 1, { disk: diskPace(limits) })
-      : threadLanes({ width, entry: ENTRY, setup, report });
+      : threadLanes({ width, atOnce, entry: ENTRY, setup, report });
   return { ...lanes, [Symbol.asyncDispose]: () => lanes.close() };
 }

@@ -6,11 +6,13 @@ import { SlabWriter } from './slab-writer.ts';
 import { LaneThread, type LaneRun, type LaneThreadOptions } from './thread.ts';
 
 /**
- * Lanes in worker threads. They start at once, because loading their code takes about as long as
- * what goes before the first task. A task runs in one thread from raw bytes to stored object; only
+ * Lanes in worker threads. The first few start at once, because loading their code takes about as
+ * long as what goes before the first task, and the others when there is something for them. A task runs in one thread from raw bytes to stored object; only
  * its receipt comes back. A thread that dies fails the task it was at; the next task gets a new one.
  */
-export function threadLanes(options: LaneThreadOptions & { readonly width: number }): Lanes {
+export function threadLanes(
+  options: LaneThreadOptions & { readonly width: number; readonly atOnce?: number | undefined },
+): Lanes {
   const limit = pLimit(options.width);
   const threads = new Set<LaneThread>();
   const idle: LaneThread[] = [];
@@ -20,7 +22,8 @@ export function threadLanes(options: LaneThreadOptions & { readonly width: numbe
     threads.add(thread);
     return thread;
   };
-  for (let i = 0; i < options.width; i += 1) idle.push(startThread());
+  const atOnce = Math.min(options.width, options.atOnce ?? options.width);
+  for (let i = 0; i < atOnce; i += 1) idle.push(startThread());
   const run = (task: LaneRun): Promise<unknown> =>
     limit(async () => {
       task.signal.throwIfAborted();

@@ -38,10 +38,13 @@ interface OpenPart {
   payloadBytes: number;
 }
 
+/** With less than this in each part there is nothing to gain from one more, which has a lane start. */
+const PART_BYTES_MIN = 8 * 1024 * 1024;
+
 /**
- * Distributes members over as many open parts as there are lanes. A member goes whole to the part
- * with the least waiting in front of it, so that all lanes have work although the members come one
- * after the other.
+ * Distributes members over as many open parts as there are lanes, once there is enough for them. A
+ * member goes whole to the part with the least waiting in front of it, so that all lanes have work
+ * although the members come one after the other.
  */
 export function packer(options: PackOptions): Packer {
   const { lanes, partBytesMax } = options;
@@ -64,6 +67,9 @@ export function packer(options: PackOptions): Packer {
       (p) => p.payloadBytes === 0 || p.payloadBytes + bytes <= partBytesMax,
     );
     const [least] = [...(fitting.length > 0 ? fitting : open)].sort(byWaiting);
+    if (fitting.length > 0 && least !== undefined && least.payloadBytes < PART_BYTES_MIN) {
+      return least;
+    }
     if (open.length >= lanes.width && least !== undefined) {
       if (fitting.length > 0) return least;
       await close(least);
