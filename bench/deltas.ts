@@ -25,6 +25,7 @@ const { values } = parseArgs({
     shares: { type: 'string', default: '0.001,0.01,0.1,0.5' },
     rounds: { type: 'string', default: '3' },
     links: { type: 'string', default: '6' },
+    pages: { type: 'string', default: '1000' },
     postgres: { type: 'string', default: '17' },
     only: { type: 'string', default: '' },
     out: { type: 'string', default: import.meta.dirname },
@@ -38,6 +39,7 @@ const options = {
   shares: numbers(values.shares),
   rounds: Number(values.rounds),
   links: Number(values.links),
+  pages: Number(values.pages),
   postgres: version,
 };
 const only = values.only === '' ? [] : values.only.split(',');
@@ -108,7 +110,7 @@ async function measureSize(sizeGib: number): Promise<void> {
     if (contender === undefined) return;
     const round = Math.floor(turn / taking.length) + 1;
     const task: DeltaTask = { contender, round, sizeGib, table, record };
-    await measureCurve(bench, task, options.shares);
+    await measureCurve(bench, task, options);
     if (isMiddle) {
       await measureChain(bench, task, { share: CHAIN_SHARE, links: options.links });
     }

@@ -21,23 +21,24 @@ type Opened = OpenSite<DeltaSession>;
 
 const FLAVOUR: Flavour = { store: 'directory', codec: 'lz4', encrypted: false };
 
-/** A full backup, then a delta after each change of these shares of the pages. */
+/**
+ * A full backup, then a delta after each change of these shares of the pages, and one after a change of
+ * so many pages.
+ */
 export async function measureCurve(
   bench: Bench,
   task: DeltaTask,
-  shares: readonly number[],
+  { shares, pages }: { readonly shares: readonly number[]; readonly pages: number },
 ): Promise<void> {
   await inRepository(bench, task, async (open, base) => {
     task.record({ ...base, scenario: 'full', share: 0, ...(await taken(open, open.session.full)) });
-    for (const share of shares) {
-      await task.table.change(share);
+    const same = { share: pages / task.table.pages, pages };
+    const points = [...shares.map((share) => ({ share })), ...(pages > 0 ? [same] : [])];
+    for (const point of points) {
+      await task.table.change(point.share);
       await archiveEverything(bench.server);
-      task.record({
-        ...base,
-        scenario: 'delta',
-        share,
-        ...(await taken(open, open.session.delta)),
-      });
+      const outcome = await taken(open, open.session.delta);
+      task.record({ ...base, scenario: 'delta', ...point, ...outcome });
     }
   });
 }

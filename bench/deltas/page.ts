@@ -12,6 +12,7 @@ interface Line {
   readonly scenario: DeltaMeasurement['scenario'];
   readonly sizeGib: number;
   readonly share: number;
+  readonly pages: number | undefined;
   readonly seconds: number;
   readonly cpuSeconds: number;
   readonly serverSeconds: number;
@@ -22,17 +23,19 @@ interface Line {
 function linesOf({ measurements }: DeltaResults): Line[] {
   const groups = Map.groupBy(
     measurements.filter(({ usage }) => usage !== undefined),
-    ({ scenario, contender, sizeGib, share }) => [scenario, sizeGib, share, contender].join(' '),
+    ({ scenario, contender, sizeGib, share, pages }) =>
+      [scenario, sizeGib, share, pages, contender].join(' '),
   );
   return [...groups.values()].map((group) => {
     const of = (value: (one: DeltaMeasurement) => number | undefined): number =>
       median(group.map((one) => value(one) ?? NaN));
-    const { contender = '', scenario = 'delta', sizeGib = 0, share = 0 } = group[0] ?? {};
+    const { contender = '', scenario = 'delta', sizeGib = 0, share = 0, pages } = group[0] ?? {};
     return {
       contender,
       scenario,
       sizeGib,
       share,
+      pages,
       seconds: of(({ usage }) => (usage?.wallMs ?? NaN) / 1000),
       cpuSeconds: of(({ usage }) => (usage?.cpuMs ?? NaN) / 1000),
       serverSeconds: of(({ usage }) => (usage?.serverCpuMs ?? NaN) / 1000),
@@ -47,7 +50,7 @@ export function tableOfDeltas(results: DeltaResults): string {
   const rows = linesOf(results).map((line) => [
     line.scenario,
     `${line.sizeGib}`,
-    `${line.share * 100}`,
+    line.pages === undefined ? `${line.share * 100} %` : `${line.pages} pages`,
     line.contender,
     line.seconds.toFixed(2),
     line.cpuSeconds.toFixed(2),
@@ -55,7 +58,17 @@ export function tableOfDeltas(results: DeltaResults): string {
     line.peakMib.toFixed(0),
     line.storedMib.toFixed(1),
   ]);
-  const head = ['what', 'GiB', '%', 'by', 'seconds', 'CPU s', 'server', 'peak MiB', 'stored MiB'];
+  const head = [
+    'what',
+    'GiB',
+    'changed',
+    'by',
+    'seconds',
+    'CPU s',
+    'server',
+    'peak MiB',
+    'stored MiB',
+  ];
   return (
     [head, ...rows].map((row) => row.map((cell) => cell.padStart(14)).join('')).join('\n') + '\n'
   );
@@ -69,9 +82,15 @@ export function renderDeltas(results: DeltaResults): string {
     ...options.shares.flatMap((share) =>
       options.sizesGib.map((sizeGib) =>
         chartOf(`${sizeGib} GiB, ${share * 100} % changed`, lines, (line) => {
-          return line.scenario === 'delta' && line.share === share && line.sizeGib === sizeGib;
+          const isShare = line.share === share && line.pages === undefined;
+          return line.scenario === 'delta' && isShare && line.sizeGib === sizeGib;
         }),
       ),
+    ),
+    ...options.sizesGib.map((sizeGib) =>
+      chartOf(`${sizeGib} GiB, ${options.pages} pages changed`, lines, (line) => {
+        return line.pages !== undefined && line.sizeGib === sizeGib;
+      }),
     ),
     chartOf(`Restore of a full backup and ${options.links} deltas`, lines, ({ scenario }) => {
       return scenario === 'restore';

@@ -10,6 +10,8 @@ export interface DeltaMeasurement {
   readonly sizeGib: number;
   /** Share of the pages that changed since the parent, 0 to 1; 0 for a full backup. */
   readonly share: number;
+  /** Set where the same number of pages changes whatever the size: how many. */
+  readonly pages?: number;
   /** Absent when it failed. */
   readonly usage?: Usage;
   readonly error?: string;
@@ -30,6 +32,8 @@ export interface DeltaResults {
     readonly shares: readonly number[];
     readonly rounds: number;
     readonly links: number;
+    /** Pages that change in every size alike; 0: none. */
+    readonly pages: number;
     readonly postgres: number;
   };
   readonly contenders: readonly DescribedContender[];
