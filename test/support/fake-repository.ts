@@ -112,6 +112,7 @@ export function fakeControlFile(systemId = FAKE_SYSTEM_ID): Uint8Array {
   bytes.writeBigUInt64LE(systemId, 0);
   bytes.writeUInt32LE(1700, 8);
   bytes.writeUInt32LE(1, 48);
+  bytes.writeUInt32LE(SEGMENT_BYTES, 228);
   bytes.writeUInt32LE(crc32c(bytes.subarray(0, 288)), 288);
   return bytes;
 }

@@ -11,6 +11,7 @@ import type { Config } from '@tsbk/core/settings/table';
 export const COMMAND_NAMES = [
   'backup-push',
   'backup-fetch',
+  'backup-merge',
   'backup-list',
   'backup-show',
   'extract',

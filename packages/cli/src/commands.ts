@@ -5,6 +5,7 @@ import { archiveGet } from './commands/archive-get.ts';
 import { archivePush } from './commands/archive-push.ts';
 import { backupFetch } from './commands/backup-fetch.ts';
 import { backupList } from './commands/backup-list.ts';
+import { backupMerge } from './commands/backup-merge.ts';
 import { backupPush } from './commands/backup-push.ts';
 import { backupShow } from './commands/backup-show.ts';
 import { check } from './commands/check.ts';
@@ -22,6 +23,7 @@ import { walVerify } from './commands/wal-verify.ts';
 export const COMMANDS: readonly CommandDeclaration[] = [
   backupPush,
   backupFetch,
+  backupMerge,
   backupList,
   backupShow,
   extract,

@@ -4,6 +4,7 @@ import type { CommandName, Run } from './command.ts';
 export const RUNS: Readonly<Record<CommandName, () => Promise<Run>>> = {
   'backup-push': async () => (await import('./run/backup-push.ts')).runBackupPush,
   'backup-fetch': async () => (await import('./run/backup-fetch.ts')).runBackupFetch,
+  'backup-merge': async () => (await import('./run/backup-merge.ts')).runBackupMerge,
   'backup-list': async () => (await import('./run/backup-list.ts')).runBackupList,
   'backup-show': async () => (await import('./run/backup-show.ts')).runBackupShow,
   extract: async () => (await import('./run/extract.ts')).runExtract,

@@ -25,6 +25,8 @@ export interface SideRecord {
   readonly walLast: string;
   /** Where a delta comes from; `undefined` for a full backup. */
   readonly delta: SideDelta | undefined;
+  /** The backups that a full one was put together from, the newest first; `undefined` for others. */
+  readonly merged?: readonly string[] | undefined;
   /** By key relative to the backup's folder. */
   readonly objects: ReadonlyMap<string, ObjectRecord>;
 }
@@ -60,6 +62,7 @@ export function formatSideRecord(
     wal_first: record.walFirst,
     wal_last: record.walLast,
     ...(record.delta === undefined ? {} : { delta: { ...record.delta } }),
+    ...(record.merged === undefined ? {} : { merged: record.merged }),
     objects: Object.fromEntries(objects),
   });
 }
@@ -105,6 +108,7 @@ export function parseSideRecord(value: JsonValue, what: string): SideRecord {
     walFirst: text('wal_first'),
     walLast: text('wal_last'),
     delta: sideDelta(optionalField(o, 'delta'), what),
+    merged: names(optionalField(o, 'merged'), what),
     objects,
   };
 }
@@ -114,6 +118,12 @@ function sideDelta(value: JsonValue | undefined, what: string): SideDelta | unde
   const o = asObject(value, what);
   const text = (key: string): string => required(optionalString(o, key, what), key, what);
   return { parent: text('parent'), source: text('source') };
+}
+
+function names(value: JsonValue | undefined, what: string): string[] | undefined {
+  if (value === undefined) return undefined;
+  if (Array.isArray(value) && value.every((name) => typeof name === 'string')) return value;
+  throw new TsbkError('record-invalid', `${what}: merged is no list of names`);
 }
 
 function plainId(value: JsonValue | undefined, what: string): PlainId {

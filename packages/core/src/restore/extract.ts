@@ -1,5 +1,5 @@
 import type { ChecksumAlgorithm } from '../kernel/checksum-algorithm.ts';
-import { TsbkError } from '../kernel/errors.ts';
+import type { TsbkError } from '../kernel/errors.ts';
 import type { TreePlace, WantedMembers } from '../ports/extract.ts';
 import type { Lanes } from '../ports/lanes.ts';
 import type { Report } from '../ports/report.ts';
@@ -13,6 +13,7 @@ import { readManifestCheck, type ManifestCheck } from '../repository/chain/manif
 import type { PlannedLink, PlannedTar } from '../repository/chain/planned-link.ts';
 import type { RestorePlan } from './plan.ts';
 import { nameOf } from '../repository/chain/roll.ts';
+import { noTarHolds } from '../repository/chain/read-chain.ts';
 
 /** What came out of the tars beside the files that are in place. */
 export interface Extracted {
@@ -155,10 +156,4 @@ async function lacks(
   if (plan.roll === undefined) return noTarHolds(link.backup, 'what its records list');
   const list = { backup: plan.backup.name, names: plan.roll.names, number };
   return noTarHolds(link.backup, await nameOf(repository, list, { signal }));
-}
-
-function noTarHolds(backup: string, name: string): TsbkError {
-  return new TsbkError('backup-incomplete', `no tar of ${backup} holds ${name}`, {
-    hint: 'The backup lost an object, or a tar was cut off. Choose another backup.',
-  });
 }

@@ -30,9 +30,6 @@ export interface PlacedPages {
   readonly isComplete: boolean;
 }
 
-/** PostgreSQL's segment files have 1 GiB. A bit a page is kept of them, so there is an end to belief. */
-const FILE_BYTES_MAX = 2 ** 40;
-
 /**
  * Writes the pages of an increment that no newer backup has: the file's first increment makes it,
  * with the length it says; a later one only fills what is open. Each increment also ends what older
@@ -47,9 +44,6 @@ export async function placeIncrement(
   const { path, mode, bytes: entryBytes, what } = member;
   const reader = new ByteReader(member.body);
   const head = await readIncrementHead(reader, { entryBytes, what });
-  if (head.fileBytes > FILE_BYTES_MAX) {
-    throw new TsbkError('tar-invalid', `${what}: the increment is of a file of more than 1 TiB`);
-  }
   // It may have pages beyond that length: WAL-G goes on reading a file that grows.
   const file =
     begun === undefined ? await placer.pages(path, mode, head.fileBytes) : placer.reopen(path);

@@ -40,7 +40,7 @@ export const GENERAL_SETTINGS = {
   niceness: setting({
     env: ['TSBK_NICENESS'],
     kind: integer(0, 19),
-    commands: ['backup-push', 'backup-fetch', 'extract'],
+    commands: ['backup-push', 'backup-fetch', 'backup-merge', 'extract'],
     doc: 'CPU priority of all threads of the run, as of nice(1): 19 is the lowest. Unset: as it was started.',
   }),
   failpoint: setting({

@@ -5,6 +5,7 @@ import { CONFIGURED_COMMANDS, setting } from './setting.ts';
 const commands = CONFIGURED_COMMANDS;
 const writers = [
   'backup-push',
+  'backup-merge',
   'archive-push',
   'wal-receive',
   'daemon',

@@ -5,6 +5,7 @@ import type { Secret } from './secret.ts';
 export const CONFIGURED_COMMANDS = [
   'backup-push',
   'backup-fetch',
+  'backup-merge',
   'backup-list',
   'backup-show',
   'extract',

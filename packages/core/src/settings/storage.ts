@@ -26,7 +26,16 @@ export const STORAGE_SETTINGS = {
     env: ['TSBK_UPLOAD_CONCURRENCY', 'WALG_UPLOAD_CONCURRENCY'],
     kind: integer(1, 1000),
     default: 16,
-    commands: ['backup-push', 'archive-push', 'wal-receive', 'daemon', 'wal-verify', 'check', 'st'],
+    commands: [
+      'backup-push',
+      'backup-merge',
+      'archive-push',
+      'wal-receive',
+      'daemon',
+      'wal-verify',
+      'check',
+      'st',
+    ],
     doc: 'Upload requests under way at the same time, over all lanes together.',
   }),
   downloadConcurrency: setting({
@@ -39,7 +48,7 @@ export const STORAGE_SETTINGS = {
   networkRateBytes: setting({
     env: ['TSBK_NETWORK_RATE_LIMIT', 'WALG_NETWORK_RATE_LIMIT'],
     kind: size(1),
-    commands: ['backup-push', 'backup-fetch', 'extract', 'st'],
+    commands: ['backup-push', 'backup-fetch', 'backup-merge', 'extract', 'st'],
     doc: 'Bytes a second to or from the object store, over all lanes together. Unset: no limit.',
   }),
   requestTimeoutMs: setting({
@@ -56,6 +65,7 @@ export const STORAGE_SETTINGS = {
     commands: [
       'backup-push',
       'backup-fetch',
+      'backup-merge',
       'backup-list',
       'backup-show',
       'extract',
@@ -70,7 +80,7 @@ export const STORAGE_SETTINGS = {
     env: ['TSBK_TURBO'],
     kind: boolean,
     default: false,
-    commands: ['backup-push', 'backup-fetch', 'extract', 'st'],
+    commands: ['backup-push', 'backup-fetch', 'backup-merge', 'extract', 'st'],
     doc: 'Leave the rate limits of the configuration aside for this run.',
   }),
 };

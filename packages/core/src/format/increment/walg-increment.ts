@@ -19,6 +19,8 @@ const VERSION_AT = 2;
 /** Magic, size of the file, number of pages. */
 const FIXED_BYTES = 16;
 const NUMBER_BYTES = 4;
+/** PostgreSQL's segment files have 1 GiB. Readers keep a bit a page, so there is an end to belief. */
+const FILE_BYTES_MAX = 2n ** 40n;
 
 /** Size of a whole increment of so many pages, bytes. */
 export function incrementBytes(pages: number): number {
@@ -57,9 +59,7 @@ export async function readIncrementHead(
   if (!isOurs) throw invalid(what, 'does not begin as one');
   if (fixed[VERSION_AT] !== MAGIC[VERSION_AT]) throw invalid(what, 'is of an unknown version');
   const fileBytes = fixed.readBigUInt64LE(MAGIC.length);
-  if (fileBytes > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw invalid(what, `says that its file has ${fileBytes} bytes`);
-  }
+  if (fileBytes > FILE_BYTES_MAX) throw invalid(what, 'is of a file of more than 1 TiB');
   const pages = fixed.readUInt32LE(FIXED_BYTES - NUMBER_BYTES);
   // Before anything is allocated: a damaged number would ask for gigabytes.
   if (entryBytes !== incrementBytes(pages)) {

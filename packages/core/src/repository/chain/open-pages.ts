@@ -36,6 +36,11 @@ export class OpenPages {
     for (const page of blocks) setBit(this.#files.placed, { start, page });
   }
 
+  /** As they are now. */
+  get files(): BegunFiles {
+    return this.#files;
+  }
+
   /** A copy, in shared memory, of the files that `isAwaited`. */
   copy(isAwaited: (number: number) => boolean): BegunFiles {
     const { slots, limits, starts, placed } = this.#files;

@@ -44,6 +44,13 @@ export function broken({ name }: { readonly name: string }, problem: string): Ts
   });
 }
 
+/** A file of the records is in none of the objects. */
+export function noTarHolds(backup: string, name: string): TsbkError {
+  return new TsbkError('backup-incomplete', `no tar of ${backup} holds ${name}`, {
+    hint: 'The backup lost an object, or a tar was cut off. Choose another backup.',
+  });
+}
+
 async function readParent(
   repository: Repository,
   { from }: DeltaLink,

@@ -1,0 +1,298 @@
+/** Chains are folded into full backups: every shape that WAL-G and tsbk write, and what is refused. */
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { isTsbkError, type TsbkError } from '@tsbk/core/kernel/errors';
+import { inlineLanes } from '@tsbk/core/lanes/inline';
+import { mergeBackup, type MergeResult } from '@tsbk/core/merge/merge';
+import { planMerge } from '@tsbk/core/merge/plan-merge';
+import { readBackup } from '@tsbk/core/repository/catalog';
+import type { Repository } from '@tsbk/core/repository/repository';
+import { fetchBackup } from '@tsbk/core/restore/fetch';
+import { PAGE, storeChain, type ChainFile, type ChainLink } from './support/fake-chain.ts';
+import { fakeRepository, type FakeRepository } from './support/fake-repository.ts';
+import { contentOfTree, treeOf } from './support/file-tree.ts';
+import { sameBytes } from './support/same-bytes.ts';
+
+const { signal } = new AbortController();
+let scratch: string;
+let repository: FakeRepository;
+
+beforeEach(() => {
+  scratch = mkdtempSync(join(tmpdir(), 'tsbk-merge-'));
+  repository = fakeRepository(join(scratch, 'repository'));
+});
+
+afterEach(() => rmSync(scratch, { recursive: true }));
+
+async function restore(backup: string, name: string): Promise<string> {
+  const opened = await repository.open();
+  const destination = join(scratch, name);
+  await fetchBackup(
+    { repository: opened, lanes: inlineLanes(opened, 2) },
+    {
+      backup,
+      destination,
+      target: { kind: 'latest' },
+      timeline: 'latest',
+      action: 'promote',
+      standby: false,
+      restoreCommand: 'get "%f" "%p"',
+      writeRecoverySettings: false,
+      tablespaceMapping: [],
+      segmentBytes: 1024 * 1024,
+      fsync: false,
+    },
+    { signal, report: () => {} },
+  );
+  return destination;
+}
+
+async function merge(backup: string, opened?: Repository): Promise<MergeResult> {
+  const used = opened ?? (await repository.open());
+  return await mergeBackup(
+    { repository: used, lanes: inlineLanes(used, 2) },
+    {
+      backup,
+      runId: 'run',
+      hostname: 'here',
+      toolVersion: '0',
+      partBytesMax: 3 * PAGE,
+      scratchDirectory: scratch,
+    },
+    { signal, report: () => {} },
+  );
+}
+
+async function refused(backup: string): Promise<TsbkError> {
+  let thrown: unknown;
+  await merge(backup).catch((error: unknown) => (thrown = error));
+  assert.ok(isTsbkError(thrown), `not refused: ${String(thrown)}`);
+  return thrown;
+}
+
+/** Everything that is stored of a backup and of its name. */
+function objectsOf(name: string): string[] {
+  const names = readdirSync(join(repository.root, 'basebackups_005'), { recursive: true });
+  return names.map(String).filter((path) => path === name || path.startsWith(`${name}_backup`));
+}
+
+function removeBackups(names: readonly string[]): void {
+  for (const name of names) {
+    const path = join(repository.root, 'basebackups_005', name);
+    rmSync(path, { recursive: true });
+    rmSync(`${path}_backup_stop_sentinel.json`);
+  }
+}
+
+/** Merges the newest of a chain and restores the result by itself. */
+async function mergedTree(links: readonly ChainLink[]): Promise<string> {
+  const names = storeChain(repository, links);
+  const newest = names.at(-1) ?? '';
+  const expected = await restore(newest, 'by-chain');
+  const { name, merged } = await merge(newest);
+  assert.equal(name, newest.replace(/_D_.*/, ''));
+  assert.ok(merged.length > 1 && merged[0] === newest);
+  removeBackups(names);
+  const tree = await restore(name, 'merged');
+  const content = { ...(await contentOfTree(tree)) };
+  // WAL-G's backups have no manifest, the merged one has.
+  delete content['backup_manifest'];
+  const ofChain = { ...(await contentOfTree(expected)) };
+  delete ofChain['backup_manifest'];
+  // A restore says which backup it was.
+  for (const one of [content, ofChain]) delete one['pg_wal/tsbk_restore.json'];
+  assert.deepEqual(content, ofChain);
+  const modes = (root: string) =>
+    treeOf(root)
+      .filter(({ path }) => path !== 'backup_manifest')
+      .map(({ path, kind, mode }) => `${path} ${kind} ${mode.toString(8)}`)
+      .toSorted();
+  assert.deepEqual(modes(tree), modes(expected));
+  return tree;
+}
+
+const page = (text: string): Uint8Array => Buffer.alloc(PAGE, text);
+const ZEROS = Buffer.alloc(PAGE);
+const whole = (...pages: readonly Uint8Array[]): ChainFile => ({
+  kind: 'whole',
+  content: Buffer.concat(pages),
+});
+const text = (content: string): ChainFile => ({ kind: 'whole', content: Buffer.from(content) });
+const increment = (pages: number, changed: Readonly<Record<number, Uint8Array>>): ChainFile => ({
+  kind: 'increment',
+  fileBytes: pages * PAGE,
+  pages: Object.entries(changed).map(([number, bytes]) => [Number(number), bytes]),
+});
+const skipped: ChainFile = { kind: 'skipped' };
+const FULL: ChainLink = { files: { 'base/1/10': whole(page('a0'), page('a1')) } };
+const DELTA: ChainLink = { files: { 'base/1/10': increment(2, { 1: page('A1') }) } };
+
+function holds(root: string, path: string, ...pages: readonly Uint8Array[]): void {
+  sameBytes(readFileSync(join(root, path)), Buffer.concat(pages));
+}
+
+describe('a merged backup', () => {
+  it('has of each file the newest of its pages, and the size of the newest backup', async () => {
+    const mode = 0o640;
+    const tree = await mergedTree([
+      {
+        files: {
+          PG_VERSION: text('17\n'),
+          'base/1/10': whole(page('a0'), page('a1'), page('a2'), page('a3')),
+          'base/1/11': whole(page('b0'), page('b1')),
+          'base/1/12': whole(page('c0')),
+          'base/1/13': whole(page('d0'), page('d1'), page('d2')),
+          'base/1/14': whole(page('e0'), page('e1')),
+          'base/1/15': whole(page('f0')),
+          'base/1/17': { kind: 'whole', content: Buffer.concat([page('h0'), page('h1')]), mode },
+          'base/1/18': whole(page('i0'), page('i1')),
+          'base/2/10': whole(page('dropped')),
+        },
+        directories: ['base/1', 'base/2'],
+      },
+      {
+        files: {
+          PG_VERSION: skipped,
+          'base/1/10': increment(4, { 1: page('A1'), 2: page('A2') }),
+          'base/1/11': skipped,
+          // Falls back to a full copy.
+          'base/1/12': whole(page('C0'), page('C1')),
+          // Shorter for a while.
+          'base/1/13': increment(1, {}),
+          'base/1/14': increment(2, { 0: page('E0') }),
+          'base/1/16': whole(page('g0')),
+          'base/1/17': increment(2, { 1: page('H1') }),
+          'base/1/18': increment(2, { 0: page('I0') }),
+        },
+        directories: ['base/1'],
+      },
+      {
+        files: {
+          PG_VERSION: skipped,
+          'base/1/10': increment(3, { 2: page('AA2') }),
+          // Vanished while it was read: zeros that count.
+          'base/1/11': increment(2, { 1: ZEROS }),
+          'base/1/12': increment(3, {}),
+          'base/1/13': increment(3, {}),
+          // Whole again.
+          'base/1/14': text('short'),
+          // Longer than it says, as when it grows while wal-g reads it; out of order.
+          'base/1/16': {
+            kind: 'increment',
+            fileBytes: 2 * PAGE,
+            pages: [
+              [2, page('G2')],
+              [1, page('G1')],
+            ],
+          },
+          // No whole number of pages.
+          'base/1/17': { kind: 'increment', fileBytes: PAGE + 100, pages: [], mode },
+          // All of its pages are in deltas.
+          'base/1/18': increment(2, { 1: page('II1') }),
+        },
+        directories: ['base/1'],
+      },
+    ]);
+    holds(tree, 'base/1/10', page('a0'), page('A1'), page('AA2'));
+    holds(tree, 'base/1/13', page('d0'), ZEROS, ZEROS);
+    holds(tree, 'base/1/16', page('g0'), page('G1'), page('G2'));
+    holds(tree, 'base/1/17', page('h0'), page('H1').subarray(0, 100));
+    holds(tree, 'base/1/18', page('I0'), page('II1'));
+    assert.deepEqual(readdirSync(join(tree, 'base')), ['1']);
+  });
+
+  it('is made of records of every age, and of remote backups', async () => {
+    await mergedTree([
+      {
+        files: { 'base/1/10': whole(page('a0'), page('a1')), backup_label: text('of the full') },
+        isRemote: true,
+      },
+      { files: { 'base/1/10': increment(2, { 0: page('A0') }) }, isOld: true },
+      { files: { 'base/1/10': skipped }, hidesTars: true },
+    ]);
+  });
+
+  it('has neither delta nor parent, and says what it was made of', async () => {
+    const names = storeChain(repository, [FULL, DELTA, DELTA]);
+    const { name } = await merge(names[2] ?? '');
+    const opened = await repository.open();
+    const made = await readBackup(opened, name, { signal });
+    const of = await readBackup(opened, names[2] ?? '', { signal });
+    assert.equal(made.sentinel.delta, undefined);
+    assert.deepEqual(made.side?.merged, names.toReversed());
+    for (const key of ['startLsn', 'stopLsn', 'systemId', 'startTime', 'finishTime'] as const) {
+      assert.equal(made.sentinel[key], of.sentinel[key], key);
+    }
+    assert.equal(made.side?.objects.size, made.tars.length + 1);
+    assert.deepEqual(
+      objectsOf(name).filter((path) => path.includes('run')),
+      [],
+    );
+  });
+
+  it('is planned without a trace', async () => {
+    const names = storeChain(repository, [FULL, DELTA]);
+    const plan = await planMerge(await repository.open(), 'LATEST', { signal });
+    assert.equal(plan.newest.name, names[1]);
+    assert.deepEqual(plan.problems, []);
+    assert.deepEqual(objectsOf(plan.name), []);
+  });
+});
+
+describe('a merge is refused', () => {
+  it('of a full backup', async () => {
+    const [full] = storeChain(repository, [FULL, DELTA]);
+    assert.match((await refused(full ?? '')).message, /is a full backup already/);
+  });
+
+  it('when a backup of the chain is gone, in the words of a restore', async () => {
+    const names = storeChain(repository, [FULL, DELTA, DELTA]);
+    repository.remove(`basebackups_005/${names[0]}_backup_stop_sentinel.json`);
+    const error = await refused(names[2] ?? '');
+    assert.equal(error.code, 'backup-incomplete');
+    assert.match(error.message, new RegExp(`builds on ${names[0]}, which is not there`));
+  });
+
+  it('when the name is taken, by a backup or by a run', async () => {
+    const names = storeChain(repository, [FULL, DELTA]);
+    const { name } = await merge(names[1] ?? '');
+    assert.equal((await refused(names[1] ?? '')).code, 'backup-exists');
+    rmSync(join(repository.root, `basebackups_005/${name}_backup_stop_sentinel.json`));
+    const error = await refused(names[1] ?? '');
+    assert.equal(error.code, 'backup-exists');
+    assert.match(error.message, /unfinished backup/);
+  });
+
+  it('when a tar does not hold what it should, and leaves nothing', async () => {
+    for (const content of [Buffer.alloc(1024), Buffer.from('no tar')]) {
+      const names = storeChain(repository, [FULL, DELTA, DELTA]);
+      repository.put(`basebackups_005/${names[0]}/tar_partitions/part_001.tar`, content);
+      await refused(names[2] ?? '');
+      assert.deepEqual(objectsOf((names[2] ?? '').replace(/_D_.*/, '')), []);
+    }
+  });
+
+  it('when pages have no room, and leaves nothing', async () => {
+    const names = storeChain(repository, [
+      { files: { 'base/1/10': whole(page('a')) } },
+      {
+        files: {
+          'base/1/10': increment(
+            5000,
+            Object.fromEntries(Array.from({ length: 5000 }, (_, n) => [n, page('x')])),
+          ),
+        },
+      },
+    ]);
+    scratch = join(scratch, 'none');
+    const error = await refused(names[1] ?? '').finally(() => {
+      scratch = join(scratch, '..');
+    });
+    assert.equal(error.code, 'scratch-failed');
+    assert.deepEqual(objectsOf((names[1] ?? '').replace(/_D_.*/, '')), []);
+    mkdirSync(join(scratch, 'none'));
+  });
+});
