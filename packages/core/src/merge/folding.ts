@@ -7,7 +7,7 @@ import { fileChecksum } from '../format/file-checksum.ts';
 import type { TarHeader } from '../format/tar/header.ts';
 import type { TarEntry } from '../format/tar/read.ts';
 import { isRootName } from '../format/tar/safe-path.ts';
-import { printable, treePath } from '../format/tree-path.ts';
+import { printable, TREE_ROOT, treePath } from '../format/tree-path.ts';
 import type { SourceMember } from '../ports/backup-source.ts';
 import type { ByteSource } from '../ports/bytes.ts';
 import type { FileSum } from '../ports/extract.ts';
@@ -107,6 +107,8 @@ export class Folding {
   async #root(header: TarHeader): Promise<void> {
     if (!this.#isNewest || this.#hasRoot) return;
     this.#hasRoot = true;
+    const number = this.#numberOf(TREE_ROOT);
+    if (number !== undefined) this.#awaited[number] = TURN.none;
     const { mode, uid, gid, modified } = header;
     const root: SourceMember = { kind: 'directory', path: '', bytes: 0, mode, uid, gid, modified };
     await this.#target.list.add({ name: tarNameOf(root), modified });
