@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { it } from 'node:test';
 import fc from 'fast-check';
 import { inlineLanes } from '@tsbk/core/lanes/inline';
+import { mergeBackup } from '@tsbk/core/merge/merge';
 import { fetchBackup } from '@tsbk/core/restore/fetch';
 import { PAGE, storeChain, type ChainFile, type ChainLink } from './support/fake-chain.ts';
-import { fakeRepository } from './support/fake-repository.ts';
+import { fakeRepository, type FakeRepository } from './support/fake-repository.ts';
 
 const { signal } = new AbortController();
 const RUNS = 60;
@@ -99,49 +100,86 @@ function chainOf(drawn: readonly (typeof chains extends fc.Arbitrary<(infer T)[]
   return { links, model };
 }
 
-it('a chain restores to what its newest backup was taken of', async () => {
+/** Restores the newest backup, and compares what the model knows. */
+async function comesBack(
+  { repository, scratch }: { readonly repository: FakeRepository; readonly scratch: string },
+  model: ReadonlyMap<string, Content>,
+): Promise<void> {
+  const destination = join(scratch, 'restored');
+  const opened = await repository.open();
+  await fetchBackup(
+    { repository: opened, lanes: inlineLanes(opened, 2) },
+    {
+      backup: 'LATEST',
+      destination,
+      target: { kind: 'latest' },
+      timeline: 'latest',
+      action: 'promote',
+      standby: false,
+      restoreCommand: 'false',
+      writeRecoverySettings: false,
+      tablespaceMapping: [],
+      segmentBytes: 1024 * 1024,
+      fsync: false,
+    },
+    { signal, report: () => {} },
+  );
+  const found = FILES.filter((path) => {
+    const folder = join(destination, path.replace(/\/[^/]*$/, ''));
+    return safeNames(folder).includes(path.replace(/^.*\//, ''));
+  });
+  assert.deepEqual(
+    found,
+    FILES.filter((path) => model.has(path)),
+  );
+  for (const [path, content] of model) {
+    const bytes = readFileSync(join(destination, path));
+    assert.equal(bytes.length, content.length * PAGE, path);
+    for (const [page, expected] of content.entries()) {
+      const got = bytes.subarray(page * PAGE, (page + 1) * PAGE);
+      assert.ok(got.equals(expected), `${path}, page ${page}: ${got.toString('utf8', 0, 8)}`);
+    }
+  }
+  rmSync(destination, { recursive: true });
+}
+
+/** Folds the newest backup into a full one, and takes the chain away. */
+async function replaceByMerged(
+  { repository, scratch }: { readonly repository: FakeRepository; readonly scratch: string },
+  names: readonly string[],
+): Promise<void> {
+  const opened = await repository.open();
+  await mergeBackup(
+    { repository: opened, lanes: inlineLanes(opened, 2) },
+    {
+      backup: names.at(-1) ?? '',
+      runId: 'run',
+      hostname: 'here',
+      toolVersion: '0',
+      partBytesMax: 5 * PAGE,
+      scratchDirectory: scratch,
+    },
+    { signal, report: () => {} },
+  );
+  const folder = join(repository.root, 'basebackups_005');
+  for (const name of names) {
+    rmSync(join(folder, name), { recursive: true });
+    rmSync(join(folder, `${name}_backup_stop_sentinel.json`));
+  }
+}
+
+it('a chain restores to what its newest backup was taken of, and so does what it is merged to', async () => {
   await fc.assert(
     fc.asyncProperty(chains, async (drawn) => {
       const { links, model } = chainOf(drawn);
       const scratch = mkdtempSync(join(tmpdir(), 'tsbk-chain-'));
       try {
         const repository = fakeRepository(join(scratch, 'repository'));
-        storeChain(repository, links);
-        const destination = join(scratch, 'restored');
-        const opened = await repository.open();
-        await fetchBackup(
-          { repository: opened, lanes: inlineLanes(opened, 2) },
-          {
-            backup: 'LATEST',
-            destination,
-            target: { kind: 'latest' },
-            timeline: 'latest',
-            action: 'promote',
-            standby: false,
-            restoreCommand: 'false',
-            writeRecoverySettings: false,
-            tablespaceMapping: [],
-            segmentBytes: 1024 * 1024,
-            fsync: false,
-          },
-          { signal, report: () => {} },
-        );
-        const found = FILES.filter((path) => {
-          const folder = join(destination, path.replace(/\/[^/]*$/, ''));
-          return safeNames(folder).includes(path.replace(/^.*\//, ''));
-        });
-        assert.deepEqual(
-          found,
-          FILES.filter((path) => model.has(path)),
-        );
-        for (const [path, content] of model) {
-          const bytes = readFileSync(join(destination, path));
-          assert.equal(bytes.length, content.length * PAGE, path);
-          for (const [page, expected] of content.entries()) {
-            const got = bytes.subarray(page * PAGE, (page + 1) * PAGE);
-            assert.ok(got.equals(expected), `${path}, page ${page}: ${got.toString('utf8', 0, 8)}`);
-          }
-        }
+        const names = storeChain(repository, links);
+        await comesBack({ repository, scratch }, model);
+        if (names.length === 1) return;
+        await replaceByMerged({ repository, scratch }, names);
+        await comesBack({ repository, scratch }, model);
       } finally {
         rmSync(scratch, { recursive: true });
       }

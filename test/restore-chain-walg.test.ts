@@ -1,10 +1,14 @@
 /** Chains of deltas that a real wal-g made (`WALG_BIN`): tsbk restores what wal-g itself restores. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { connectionEnv, archiveEverything } from './support/archiving-server.ts';
 import { changeEverything, createChanging, sumOfEverything } from './support/change-everything.ts';
 import { contentOfTree } from './support/file-tree.ts';
 import {
+  clientTool,
   scratchPathForServerUser,
   startFrom,
   startPostgres,
@@ -85,13 +89,45 @@ describe('a chain of wal-g', { skip: WALG === '' && 'WALG_BIN names no wal-g' },
       succeed(await runTsbk(['backup-fetch', ours, 'LATEST'], { env }));
       const theirs = scratchPathForServerUser('by-walg');
       succeed(await runCommand(WALG, ['backup-fetch', theirs, 'LATEST'], { env }));
-      assert.deepEqual(await contentOf(ours), await contentOf(theirs));
+      const content = await contentOf(ours);
+      assert.deepEqual(content, await contentOf(theirs));
       await using restored = await startFrom(ours, {
         version,
         waitFor: 'end-of-recovery',
         env: { ...installedTsbk().env, ...env },
       });
       assert.equal(await sumOfEverything(restored), expected);
+      await isMerged({ env, version, root: store.env['WALG_FILE_PREFIX'] ?? '' }, content);
     });
   }
 });
+
+/** Merges the chain, which is taken away then; tsbk and wal-g restore `content` from the merged one. */
+async function isMerged(
+  site: {
+    readonly env: Readonly<Record<string, string>>;
+    readonly version: PostgresVersion;
+    readonly root: string;
+  },
+  content: Readonly<Record<string, string>>,
+): Promise<void> {
+  const { env, version, root } = site;
+  const folder = join(root, 'basebackups_005');
+  const chain = readdirSync(folder).filter((name) => /_backup_stop_sentinel\.json$/.test(name));
+  succeed(await runTsbk(['backup-merge', 'LATEST'], { env }));
+  for (const sentinel of chain) {
+    rmSync(join(folder, sentinel));
+    rmSync(join(folder, sentinel.replace(/_backup_stop_sentinel\.json$/, '')), { recursive: true });
+  }
+  const ours = scratchPathForServerUser('merged');
+  succeed(await runTsbk(['backup-fetch', ours, 'LATEST', '--no-recovery-settings'], { env }));
+  const tool = version < 17 ? clientTool('pg_verifybackup') : undefined;
+  if (tool !== undefined) execFileSync(tool, ['--no-parse-wal', '--quiet', ours]);
+  const theirs = scratchPathForServerUser('merged-by-walg');
+  succeed(await runCommand(WALG, ['backup-fetch', theirs, 'LATEST'], { env }));
+  for (const directory of [ours, theirs]) {
+    const found = { ...(await contentOf(directory)) };
+    delete found['backup_manifest'];
+    assert.deepEqual(found, content);
+  }
+}

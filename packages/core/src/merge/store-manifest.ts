@@ -68,8 +68,8 @@ async function madeManifest({ plan, folded, lines }: Merged): Promise<ByteSource
   const { held, control } = folded.folding;
   const { facts, timeline } = plan;
   for (const path of ['backup_label', 'tablespace_map', 'global/pg_control'] as const) {
-    const bytes = held.get(path)?.bytes;
-    if (bytes === undefined || (path === 'tablespace_map' && bytes.length === 0)) continue;
+    // The map is stored also when it is empty.
+    const bytes = held.get(path)?.bytes ?? new Uint8Array(0);
     const sum = fileChecksum('CRC32C');
     sum.add(bytes);
     const modified = control?.modified ?? toInstant(0n);
