@@ -1,18 +1,24 @@
 /** Chains are folded into full backups: every shape that WAL-G and tsbk write, and what is refused. */
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { crc32c, crc32cHex } from '@tsbk/core/format/crc32c';
+import { formatManifest } from '@tsbk/core/format/format-manifest';
+import { parseManifest, type ManifestFile } from '@tsbk/core/format/manifest';
+import { instantFromMs } from '@tsbk/core/kernel/instant';
+import { toSystemId } from '@tsbk/core/kernel/system-id';
+import { collect } from '@tsbk/core/stream/collect';
 import { isTsbkError, type TsbkError } from '@tsbk/core/kernel/errors';
 import { inlineLanes } from '@tsbk/core/lanes/inline';
 import { mergeBackup, type MergeResult } from '@tsbk/core/merge/merge';
 import { planMerge } from '@tsbk/core/merge/plan-merge';
+import type { Report } from '@tsbk/core/ports/report';
 import { readBackup } from '@tsbk/core/repository/catalog';
-import type { Repository } from '@tsbk/core/repository/repository';
 import { fetchBackup } from '@tsbk/core/restore/fetch';
 import { PAGE, storeChain, type ChainFile, type ChainLink } from './support/fake-chain.ts';
-import { fakeRepository, type FakeRepository } from './support/fake-repository.ts';
+import { FAKE_SYSTEM_ID, fakeRepository, type FakeRepository } from './support/fake-repository.ts';
 import { contentOfTree, treeOf } from './support/file-tree.ts';
 import { sameBytes } from './support/same-bytes.ts';
 
@@ -50,10 +56,16 @@ async function restore(backup: string, name: string): Promise<string> {
   return destination;
 }
 
-async function merge(backup: string, opened?: Repository): Promise<MergeResult> {
-  const used = opened ?? (await repository.open());
+async function merge(
+  backup: string,
+  {
+    abort = signal,
+    report = () => {},
+  }: { readonly abort?: AbortSignal; readonly report?: Report } = {},
+): Promise<MergeResult> {
+  const opened = await repository.open();
   return await mergeBackup(
-    { repository: used, lanes: inlineLanes(used, 2) },
+    { repository: opened, lanes: inlineLanes(opened, 2) },
     {
       backup,
       runId: 'run',
@@ -62,7 +74,7 @@ async function merge(backup: string, opened?: Repository): Promise<MergeResult> 
       partBytesMax: 3 * PAGE,
       scratchDirectory: scratch,
     },
-    { signal, report: () => {} },
+    { signal: abort, report },
   );
 }
 
@@ -76,7 +88,8 @@ async function refused(backup: string): Promise<TsbkError> {
 /** Everything that is stored of a backup and of its name. */
 function objectsOf(name: string): string[] {
   const names = readdirSync(join(repository.root, 'basebackups_005'), { recursive: true });
-  return names.map(String).filter((path) => path === name || path.startsWith(`${name}_backup`));
+  const own = [`${name}/`, `${name}_backup`];
+  return names.map(String).filter((path) => own.some((start) => path.startsWith(start)));
 }
 
 function removeBackups(names: readonly string[]): void {
@@ -204,6 +217,43 @@ describe('a merged backup', () => {
     assert.deepEqual(readdirSync(join(tree, 'base')), ['1']);
   });
 
+  it('has nothing of what a file had before it once was shorter', async () => {
+    const tree = await mergedTree([
+      {
+        files: {
+          'base/1/10': whole(page('a0'), page('a1'), page('a2')),
+          'base/1/11': whole(page('b0'), page('b1')),
+          'base/1/12': whole(page('c0'), page('c1'), page('c2')),
+        },
+      },
+      {
+        files: {
+          'base/1/10': increment(3, { 2: page('A2') }),
+          'base/1/11': increment(2, { 1: page('B1') }),
+          'base/1/12': increment(3, { 0: page('C0'), 2: page('C2') }),
+        },
+      },
+      {
+        files: {
+          'base/1/10': increment(1, {}),
+          'base/1/11': { kind: 'increment', fileBytes: PAGE + 100, pages: [] },
+          'base/1/12': increment(3, { 0: page('CC0') }),
+        },
+      },
+      {
+        files: {
+          'base/1/10': increment(3, {}),
+          'base/1/11': increment(2, {}),
+          'base/1/12': increment(3, {}),
+        },
+      },
+    ]);
+    holds(tree, 'base/1/10', page('a0'), ZEROS, ZEROS);
+    const cut = Buffer.concat([page('B1').subarray(0, 100), ZEROS.subarray(100)]);
+    holds(tree, 'base/1/11', page('b0'), cut);
+    holds(tree, 'base/1/12', page('CC0'), page('c1'), page('C2'));
+  });
+
   it('is made of records of every age, and of remote backups', async () => {
     await mergedTree([
       {
@@ -237,8 +287,69 @@ describe('a merged backup', () => {
     const names = storeChain(repository, [FULL, DELTA]);
     const plan = await planMerge(await repository.open(), 'LATEST', { signal });
     assert.equal(plan.newest.name, names[1]);
-    assert.deepEqual(plan.problems, []);
+    assert.deepEqual([...plan.problems, ...plan.warnings], []);
     assert.deepEqual(objectsOf(plan.name), []);
+  });
+});
+
+describe('the manifest of a merged backup', () => {
+  function line(path: string, content: Uint8Array): ManifestFile {
+    const modified = instantFromMs(Date.UTC(2026, 10, 22));
+    const checksum = crc32cHex(crc32c(content));
+    return { path, bytes: content.length, modified, checksumAlgorithm: 'CRC32C', checksum };
+  }
+
+  /** A chain whose newest backup has a manifest of these files; the newest one's name. */
+  async function chain(files: readonly ManifestFile[]): Promise<string> {
+    const names = storeChain(repository, [
+      { files: { 'base/1/10': whole(page('a0'), page('a1')), 'base/1/11': whole(page('b')) } },
+      { files: { 'base/1/10': increment(2, { 1: page('A1') }), 'base/1/11': whole(page('B')) } },
+      { files: { 'base/1/10': increment(2, { 0: page('AA0') }), 'base/1/11': skipped } },
+    ]);
+    const source = formatManifest({ systemId: toSystemId(FAKE_SYSTEM_ID), walRanges: [], files });
+    const bytes = await collect(source, { maxBytes: 1e6, what: 'manifest' });
+    repository.put(`basebackups_005/${names[2]}/backup_manifest`, bytes);
+    return names[2] ?? '';
+  }
+
+  const incremental = line('base/1/INCREMENTAL.10', Buffer.from('what the server sent'));
+  const taken = line('base/1/11', page('B'));
+  const built = line('base/1/10', Buffer.concat([page('AA0'), page('A1')]));
+
+  it('has lines of whole files alone', async () => {
+    const { name } = await merge(await chain([incremental, taken]));
+    const tree = await restore(name, 'merged');
+    const { files } = parseManifest(readFileSync(join(tree, 'backup_manifest')), 'manifest');
+    assert.deepEqual(files, [built, taken]);
+  });
+
+  it('is held against what passes, and against what was put together', async () => {
+    for (const [files, wrong] of [
+      [[incremental, line('base/1/11', page('x'))], 'base/1/11'],
+      [[taken, line('base/1/10', Buffer.alloc(2 * PAGE))], 'base/1/10'],
+      [[incremental, taken, line('base/1/INCREMENTAL.13', Buffer.alloc(9))], 'base/1/13'],
+    ] as const) {
+      const newest = await chain(files);
+      const error = await refused(newest);
+      assert.match(error.message, new RegExp(`${wrong}\\b`));
+      assert.deepEqual(objectsOf(newest.replace(/_D_.*/, '')), []);
+    }
+  });
+});
+
+describe('a merge', () => {
+  it('says that wal-g will take an older moment for the newest backup', async () => {
+    const names = storeChain(repository, [FULL, DELTA, DELTA]);
+    for (const [index, name] of names.entries()) {
+      const path = `basebackups_005/${name}_backup_stop_sentinel.json`;
+      utimesSync(join(repository.root, path), 1000 + index, 1000 + index);
+    }
+    const told: string[] = [];
+    await merge(names[1] ?? '', {
+      report: (event) => void (event.kind === 'warning' && told.push(event.code, event.text)),
+    });
+    assert.equal(told[0], 'walg-latest');
+    assert.match(told[1] ?? '', new RegExp(`was ${names[2]}$`));
   });
 });
 
@@ -294,5 +405,18 @@ describe('a merge is refused', () => {
     assert.equal(error.code, 'scratch-failed');
     assert.deepEqual(objectsOf((names[1] ?? '').replace(/_D_.*/, '')), []);
     mkdirSync(join(scratch, 'none'));
+  });
+
+  it('when it is interrupted, and leaves nothing', async () => {
+    const names = storeChain(repository, [FULL, DELTA, DELTA]);
+    const abort = new AbortController();
+    const reason = new Error('enough');
+    const report: Report = ({ kind, ...event }) => {
+      if (kind === 'phase' && JSON.stringify(event).includes(`reading ${names[0]}`)) {
+        abort.abort(reason);
+      }
+    };
+    await assert.rejects(merge(names[2] ?? '', { abort: abort.signal, report }), reason);
+    assert.deepEqual(objectsOf((names[2] ?? '').replace(/_D_.*/, '')), []);
   });
 });

@@ -113,7 +113,7 @@ async function isMerged(
 ): Promise<void> {
   const { env, version, root } = site;
   const folder = join(root, 'basebackups_005');
-  const chain = readdirSync(folder).filter((name) => /_backup_stop_sentinel\.json$/.test(name));
+  const chain = readdirSync(folder).filter((name) => name.endsWith('_backup_stop_sentinel.json'));
   succeed(await runTsbk(['backup-merge', 'LATEST'], { env }));
   for (const sentinel of chain) {
     rmSync(join(folder, sentinel));

@@ -38,9 +38,10 @@ export const runBackupMerge: Run = async (context) => {
 };
 
 /** Says what would be done; what forbids it fails as the merge itself would. */
-function answerPlan({ flags, out }: CommandContext, plan: MergePlan): number {
+function answerPlan({ flags, out, report }: CommandContext, plan: MergePlan): number {
   const [problem] = plan.problems;
   if (problem !== undefined) throw problem;
+  for (const { code, text } of plan.warnings) report({ kind: 'warning', code, text });
   const { name, fetchBytes } = plan;
   const merged = plan.links.map(({ backup }) => backup);
   const tars = plan.links.reduce((sum, link) => sum + link.tars.length, 0);

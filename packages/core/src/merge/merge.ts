@@ -73,6 +73,7 @@ export async function mergeBackup(
   const plan = await planMerge(repository, request.backup, { signal });
   const [problem] = plan.problems;
   if (problem !== undefined) throw problem;
+  for (const { code, text } of plan.warnings) report({ kind: 'warning', code, text });
   const { name } = plan;
   const { runId, hostname: host, process } = request;
   const claimant = { run: runId, host, process };

@@ -11,7 +11,7 @@ import type { PlannedLink } from '../repository/chain/planned-link.ts';
 import type { Roll } from '../repository/chain/roll.ts';
 import { sentinelKey } from '../repository/layout.ts';
 import { manifestObject } from '../repository/manifest-object.ts';
-import { newestBackup } from '../repository/newest-backup.ts';
+import { newestBackup, newestListed } from '../repository/newest-backup.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
 import { requireKey } from '../repository/require-key.ts';
 
@@ -38,8 +38,16 @@ export interface MergePlan {
   readonly manifest: PromisedObject | undefined;
   /** Stored bytes to read, each once. */
   readonly fetchBytes: number;
+  /** What the merge will change beside the backup that it makes. */
+  readonly warnings: readonly MergeWarning[];
   /** Reasons to refuse. Empty: the merge can begin. */
   readonly problems: readonly TsbkError[];
+}
+
+export interface MergeWarning {
+  /** Stable, for machines. */
+  readonly code: string;
+  readonly text: string;
 }
 
 /** Stands for the newest backup. */
@@ -77,6 +85,7 @@ export async function planMerge(
     roll: chain.roll,
     manifest: manifestObject(newest),
     fetchBytes: fetchBytes(chain),
+    warnings: await warningsOf(repository, newest, { signal }),
     problems: [...chain.problems, ...(await nameProblems(repository, name, { signal }))],
   };
 }
@@ -93,6 +102,18 @@ async function nameProblems(
 ): Promise<TsbkError[]> {
   if ((await store.stat(sentinelKey(name), { signal })) === undefined) return [];
   return [nameTaken(name, 'that backup is complete')];
+}
+
+/** What is stored last is what WAL-G takes for the newest. */
+async function warningsOf(
+  repository: Repository,
+  { name }: BackupDetail,
+  { signal }: RunOptions,
+): Promise<MergeWarning[]> {
+  const last = await newestListed(repository, { signal });
+  if (last === undefined || last.name === name) return [];
+  const text = `wal-g takes the backup that was stored last for LATEST: that is the merged one from now on, and was ${last.name}`;
+  return [{ code: 'walg-latest', text }];
 }
 
 /** Two backups cannot have one name. */
