@@ -5,7 +5,7 @@ import { formatSize } from '@tsbk/core/kernel/size';
 import { openLanes } from '@tsbk/core/engine/open-lanes';
 import { openRepository } from '@tsbk/core/engine/open-repository';
 import { ownProcess } from '@tsbk/core/engine/process-mark';
-import { backupResources } from '@tsbk/core/engine/resources';
+import { mergeResources } from '@tsbk/core/engine/resources';
 import { stringifyJson } from '@tsbk/core/format/json';
 import { mergeBackup, type MergeResult } from '@tsbk/core/merge/merge';
 import { planMerge, type MergePlan } from '@tsbk/core/merge/plan-merge';
@@ -21,7 +21,7 @@ export const runBackupMerge: Run = async (context) => {
     return answerPlan(context, await planMerge(repository, backup, { signal }));
   }
   await using lanes = openLanes(context.settings, repository, { report });
-  report(backupResources(repository, lanes.width));
+  report(mergeResources(repository, lanes.width));
   const request = {
     backup,
     runId: randomUUID(),

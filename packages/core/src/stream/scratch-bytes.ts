@@ -23,7 +23,8 @@ export interface ScratchOptions {
   readonly memoryBytesMax?: number;
 }
 
-const MEMORY_BYTES_MAX = 32 * 1024 * 1024;
+/** Bytes kept in memory unless it is said otherwise. */
+export const SCRATCH_MEMORY_BYTES = 32 * 1024 * 1024;
 const BLOCK_BYTES = 1024 * 1024;
 
 /** Nothing yet. */
@@ -42,7 +43,7 @@ class Scratch implements ScratchBytes {
   #tailBytes = 0;
   #memoryBytes = 0;
 
-  constructor({ directory, memoryBytesMax = MEMORY_BYTES_MAX }: ScratchOptions) {
+  constructor({ directory, memoryBytesMax = SCRATCH_MEMORY_BYTES }: ScratchOptions) {
     this.#directory = directory;
     this.#memoryBytesMax = Math.ceil(memoryBytesMax / BLOCK_BYTES) * BLOCK_BYTES;
   }
