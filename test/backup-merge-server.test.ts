@@ -12,7 +12,12 @@ import { clientTool, scratchPathForServerUser, startFrom } from './support/postg
 import { runCommand } from './support/tsbk.ts';
 
 const WALG = process.env['WALG_BIN'] ?? '';
-const DELTAS = { TSBK_DELTA_MAX_STEPS: '10', TSBK_DELTA_FALLBACK: 'fail' };
+const DELTAS = {
+  TSBK_DELTA_MAX_STEPS: '10',
+  TSBK_DELTA_FALLBACK: 'fail',
+  // What is restored here need not outlive the machine.
+  TSBK_TAR_DISABLE_FSYNC: 'true',
+};
 /** A key for tests. It protects nothing. */
 const SODIUM = {
   WALG_LIBSODIUM_KEY: `${'00'.repeat(31)}2c`,
