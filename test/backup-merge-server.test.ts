@@ -108,14 +108,14 @@ describe('a chain that is merged', () => {
     const { name, merged } = await merge(site, newest);
     assert.deepEqual(merged, chain.toReversed());
     assert.ok(isWhole(root, name));
-    removeBackups(site, chain);
-    assert.deepEqual(await site.list(), [name]);
-    assert.deepEqual(await contentOfRestored(site, name, { mapping }), expected);
-
     await server.query("update moving set pad = 'after' where n % 900 = 1");
     await server.query('insert into placed values (0)');
-    const { delta } = await site.push();
+    const { delta, name: top } = await site.push();
     assert.deepEqual([delta?.parent, delta?.source, delta?.count], [name, 'server', 1]);
+
+    removeBackups(site, chain);
+    assert.deepEqual(await site.list(), [name, top]);
+    assert.deepEqual(await contentOfRestored(site, name, { mapping }), expected);
     const sums = await sumsOfTables(server);
     await archiveEverything(server);
     const moved = scratchPathForServerUser('moved');

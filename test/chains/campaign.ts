@@ -29,6 +29,8 @@ const SOURCES = ['auto', 'server', 'stream', 'files', 'summaries'] as const;
 type Source = (typeof SOURCES)[number];
 
 const CHANGES_A_LINK = 6;
+/** One link in so many is merged, and what comes after it builds on that. */
+const MERGED_EVERY = 3;
 
 /**
  * Random changes, a delta, a restore of it, and so on along a chain whose links come from random
@@ -37,6 +39,7 @@ const CHANGES_A_LINK = 6;
 export async function runChain(campaign: ChainCampaign): Promise<void> {
   const { seed, version, links, giant, log } = campaign;
   const random = seeded(seed);
+  const merges = seeded(seed ^ 0x3e26e);
   await using site = await openBackupSite({
     version,
     settings: version >= 17 ? { summarize_wal: 'on' } : {},
@@ -59,7 +62,11 @@ export async function runChain(campaign: ChainCampaign): Promise<void> {
     const stored = `${pushed.storedBytes} of ${pushed.plainBytes} bytes`;
     log(`seed ${seed} link ${link}: ${changes.join(', ')}; ${source}: ${pushed.name}, ${stored}`);
     assert.match(pushed.name, /_D_/, pushed.run.stderr);
-    await restoreAndCompare(site, workload);
+    await restoreAndCompare(site, workload, pushed.name);
+    if (merges.below(MERGED_EVERY) > 0) continue;
+    const merged = await merge(site, pushed.name);
+    log(`seed ${seed} link ${link}: merged to ${merged}`);
+    await restoreAndCompare(site, workload, merged);
   }
 }
 
@@ -94,7 +101,17 @@ async function pushUnderLoad(
   }
 }
 
-async function restoreAndCompare(site: BackupSite, { tablespaces }: Workload): Promise<void> {
+async function merge(site: BackupSite, name: string): Promise<string> {
+  const run = await site.tsbk(['backup-merge', name, '--json']);
+  assert.equal(run.code, 0, run.stderr);
+  return (JSON.parse(run.stdout) as { name: string }).name;
+}
+
+async function restoreAndCompare(
+  site: BackupSite,
+  { tablespaces }: Workload,
+  backup: string,
+): Promise<void> {
   const { server } = site;
   const expected = await fingerprint(server);
   await archiveEverything(server);
@@ -102,7 +119,7 @@ async function restoreAndCompare(site: BackupSite, { tablespaces }: Workload): P
     (place) => `--tablespace-mapping=${place}=${scratchPathForServerUser('space')}`,
   );
   await using restored = await site.restore({
-    args: ['LATEST', ...mapping],
+    args: [backup, ...mapping],
     inspect: manifestHolds,
   });
   assert.deepEqual(await fingerprint(restored.server), expected);

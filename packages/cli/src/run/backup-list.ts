@@ -5,7 +5,7 @@ import { openRepository } from '@tsbk/core/engine/open-repository';
 import { stringifyJson } from '@tsbk/core/format/json';
 import { indentJson } from '../render/indent-json.ts';
 import { factsOf } from '@tsbk/core/repository/backup-facts';
-import { readCatalog, startTimeOf, type BackupSummary } from '@tsbk/core/repository/catalog';
+import { newestFirst, readCatalog, type BackupSummary } from '@tsbk/core/repository/catalog';
 import type { CommandContext, Run } from '../command.ts';
 import { detailObject, plainObject, segmentOf, STORAGE_NAME } from '../render/backup-json.ts';
 import { renderTable } from '../render/table.ts';
@@ -17,7 +17,7 @@ export const runBackupList: Run = async (context) => {
     report: context.report,
   });
   const { backups, broken } = await readCatalog(repository, { signal: context.signal });
-  const sorted = [...backups].sort((a, b) => (startTimeOf(a) < startTimeOf(b) ? -1 : 1));
+  const sorted = backups.toSorted((a, b) => newestFirst(b, a));
   for (const { problem } of broken) {
     context.errOut(`warning: ${problem.message}; this backup is not listed\n`);
   }

@@ -158,11 +158,25 @@ export function startTimeOf(backup: BackupSummary): Instant {
   return backup.metadata?.startTime ?? backup.sentinel.startTime ?? backup.modified;
 }
 
-/** The newest backup by start time, `undefined` if there is none. */
+/**
+ * Sorts the newest backup first, by start time. Of one moment a full backup goes first: a delta was
+ * merged to it, and it does without the chain.
+ */
+export function newestFirst(a: BackupSummary, b: BackupSummary): number {
+  const [startA, startB] = [startTimeOf(a), startTimeOf(b)];
+  if (startA !== startB) return startA > startB ? -1 : 1;
+  return rankOf(a) - rankOf(b);
+}
+
+function rankOf({ sentinel }: BackupSummary): number {
+  return sentinel.delta === undefined ? 0 : 1;
+}
+
+/** The newest backup, see `newestFirst`; `undefined` if there is none. */
 export function newestOf(backups: readonly BackupSummary[]): BackupSummary | undefined {
   let newest = backups[0];
   for (const backup of backups) {
-    if (newest === undefined || startTimeOf(backup) > startTimeOf(newest)) newest = backup;
+    if (newest === undefined || newestFirst(backup, newest) < 0) newest = backup;
   }
   return newest;
 }

@@ -34,6 +34,19 @@ const ALL = [backup('b', 20, 2000), backup('c', 40, 3000), backup('a', 0, 1000)]
 const names = (backups: readonly BackupSummary[]): string[] => backups.map(({ name }) => name);
 
 describe('candidateBackups', () => {
+  it('puts the full backup that a delta was merged to before the delta', () => {
+    const link = { DeltaFrom: 'c', DeltaLSN: 1, DeltaFullName: 'c', DeltaCount: 1 };
+    const delta = backup('d_D_c', 50, 4000, link);
+    const merged = backup('d_merged', 50, 4000);
+    for (const both of [
+      [delta, merged],
+      [merged, delta],
+    ]) {
+      const candidates = candidateBackups([...ALL, ...both], { kind: 'latest' });
+      assert.deepEqual(names(candidates).slice(0, 3), ['d_merged', 'd_D_c', 'c']);
+    }
+  });
+
   it('puts the newest by start time first', () => {
     assert.deepEqual(names(candidateBackups(ALL, { kind: 'latest' })), ['c', 'b', 'a']);
   });

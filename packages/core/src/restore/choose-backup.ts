@@ -2,14 +2,14 @@ import { TsbkError } from '../kernel/errors.ts';
 import { formatInstant } from '../kernel/instant.ts';
 import { formatLsn } from '../kernel/lsn.ts';
 import { finishTimeOf, stopLsnOf } from '../repository/backup-facts.ts';
-import { startTimeOf, type BackupSummary } from '../repository/catalog.ts';
+import { newestFirst, type BackupSummary } from '../repository/catalog.ts';
 import { describeTarget, type RecoveryTarget } from './target.ts';
 
 /** What stands for the newest backup. */
 export const LATEST = 'LATEST';
 
 /**
- * The backups that `LATEST` can mean, best first: by start time; with a target that the catalog can
+ * The backups that `LATEST` can mean, best first: the newest one first; with a target that the catalog can
  * judge (time, LSN) only those that end before it. For other targets the WAL must tell. Throws
  * `backup-missing` when the repository is empty, `target-unreachable` when all end too late.
  */
@@ -17,7 +17,7 @@ export function candidateBackups(
   backups: readonly BackupSummary[],
   target: RecoveryTarget,
 ): readonly [BackupSummary, ...BackupSummary[]] {
-  const byStart = [...backups].sort((a, b) => compare(startTimeOf(b), startTimeOf(a)));
+  const byStart = [...backups].sort(newestFirst);
   if (byStart.length === 0) {
     throw new TsbkError('backup-missing', 'the repository has no backup', {
       hint: 'tsbk backup-push makes one.',
@@ -51,9 +51,4 @@ function describeEnd(newestFirst: readonly BackupSummary[]): string {
   const stopLsn = stopLsnOf(oldest);
   const lsn = stopLsn === undefined ? '' : ` at LSN ${formatLsn(stopLsn)}`;
   return `(${oldest.name}) ended ${formatInstant(finishTimeOf(oldest))}${lsn}`;
-}
-
-function compare(a: bigint, b: bigint): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
 }
