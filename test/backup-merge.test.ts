@@ -283,6 +283,30 @@ describe('a merged backup', () => {
     );
   });
 
+  it('has the names of databases and tables that the delta has', async () => {
+    const names = storeChain(repository, [FULL, DELTA]);
+    const key = `basebackups_005/${names[1]}/files_metadata.json`;
+    const known = {
+      postgres: {
+        oid: 5,
+        tables: {},
+        tables_new: { 'public.t': { oid: 16384, relfilenode: 16390 } },
+      },
+      'ä"b': {
+        oid: 6,
+        list: [1, [], { a: null }, 'x'],
+        tables_new: { s: { subTables: { i: {} } } },
+      },
+    };
+    const before = JSON.parse(readFileSync(join(repository.root, key), 'utf8')) as object;
+    repository.put(key, JSON.stringify({ ...before, DatabasesByNames: known, Later: { oid: 1 } }));
+    const { name } = await merge(names[1] ?? '');
+    const path = join(repository.root, `basebackups_005/${name}/files_metadata.json`);
+    const list = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
+    assert.deepEqual(list['DatabasesByNames'], known);
+    assert.deepEqual(Object.keys(list), ['Files', 'TarFileSets', 'DatabasesByNames']);
+  });
+
   it('is planned without a trace', async () => {
     const names = storeChain(repository, [FULL, DELTA]);
     const plan = await planMerge(await repository.open(), 'LATEST', { signal });

@@ -48,7 +48,12 @@ export async function foldChain(
   const { repository, lanes, plan, list, scratch, lines, partBytesMax } = inputs;
   const { roll, manifest, newest } = plan;
   const check =
-    manifest && (await readManifestCheck(repository, { manifest, isDelta: true }, { signal }));
+    manifest &&
+    (await readManifestCheck(
+      repository,
+      { manifest, isDelta: true },
+      { selection: undefined, signal },
+    ));
   const times = await readTimes(repository, { backup: newest.name, names: roll.names }, { signal });
   const pack = packer({ backup: plan.name, lanes, list, partBytesMax, signal });
   try {

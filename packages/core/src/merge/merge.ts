@@ -15,6 +15,7 @@ import type { Repository, RunOptions } from '../repository/repository.ts';
 import { createRecord } from '../repository/write-object.ts';
 import { scratchBytes } from '../stream/scratch-bytes.ts';
 import { openSpool } from '../stream/spool.ts';
+import { copyNames } from './copy-names.ts';
 import { foldChain, type Folded } from './fold-chain.ts';
 import { madeLines } from './made-lines.ts';
 import { nameTaken, planMerge, type MergePlan } from './plan-merge.ts';
@@ -118,7 +119,8 @@ async function run(
   report({ kind: 'phase', phase: 'records', text: 'writing the records' });
   const small = await storeSmall(repository, { plan, folded }, { signal });
   const manifest = await storeMergedManifest(repository, { plan, folded, lines }, { signal });
-  const made = { plan, folded, list, ...small, manifest, request };
+  const names = await copyNames(repository, plan.newest.name, { spool, signal });
+  const made = { plan, folded, list, names, ...small, manifest, request };
   const stored = await storeMergedRecords(repository, made, { signal });
   progress.sentinelTried = true;
   await createRecord(repository, sentinelKey(name), stored.sentinel, { signal });

@@ -12,6 +12,7 @@ import { formatSideRecord, type SideRecord } from '../repository/side-record.ts'
 import { segmentsOfRange } from '../repository/wal-of-backup.ts';
 import { createObject, createRecord } from '../repository/write-object.ts';
 import { sourceOf } from '../stream/source.ts';
+import type { SpooledText } from '../stream/spool.ts';
 import type { Folded } from './fold-chain.ts';
 import type { MergePlan } from './plan-merge.ts';
 
@@ -19,6 +20,8 @@ interface MergedBackup {
   readonly plan: MergePlan;
   readonly folded: Folded;
   readonly list: FileList;
+  /** See `copyNames`. */
+  readonly names: Pick<SpooledText, 'read'> | undefined;
   readonly control: Receipt;
   readonly labels: Receipt;
   readonly manifest: Receipt;
@@ -47,7 +50,14 @@ export async function storeMergedRecords(
   const tars = [...parts.map(({ receipt }) => receipt), control, labels];
   const sentinel = sentinelOf(repository, made, tars);
   await createRecord(repository, metadataKey(name), formatMetadata(sentinel), { signal });
-  await storeFilesMetadata(repository, { name, list, parts, labels }, { signal });
+  const listed = {
+    name,
+    list,
+    parts,
+    labels,
+    databases: made.names === undefined ? [] : [made.names],
+  };
+  await storeFilesMetadata(repository, listed, { signal });
   const receipts = [...tars, manifest];
   const record = sideRecordOf(repository, made);
   const text = formatSideRecord(record, backupFolder(name), receipts);
