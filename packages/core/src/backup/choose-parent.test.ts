@@ -92,6 +92,11 @@ describe('chooseParent', () => {
     const marked = backup('marked', { start: 5, sentinel: { UserData: { a: [1, 2n ** 60n] } } });
     const fromUserData = { a: [1, 2n ** 60n] };
     assert.deepEqual(chosen(choose([...CHAIN, marked], { fromUserData })), ['marked', 1]);
+    // A merged backup has the user data of its delta.
+    const sentinel = { UserData: { a: [1, 2n ** 60n] } };
+    const delta = backup('delta', { start: 40, from: 'first', sentinel });
+    const merged = backup('merged', { start: 40, sentinel });
+    assert.deepEqual(chosen(choose([...CHAIN, delta, merged], { fromUserData })), ['merged', 1]);
   });
 
   it('asks for a full backup where the rules do', () => {

@@ -3,7 +3,7 @@ import { TsbkError } from '../kernel/errors.ts';
 import type { SystemId } from '../kernel/system-id.ts';
 import type { JsonValue } from '../format/json.ts';
 import { factsOf, stopLsnOf } from '../repository/backup-facts.ts';
-import { newestOf, type BackupSummary } from '../repository/catalog.ts';
+import { newestFirst, newestOf, startTimeOf, type BackupSummary } from '../repository/catalog.ts';
 
 /** When a delta is wanted, and on top of what. */
 export interface ParentRequest {
@@ -117,14 +117,21 @@ function candidateOf(
     );
   }
   if (fromUserData === undefined) return newestOf(backups);
-  const fitting = backups.filter((backup) =>
+  const marked = backups.filter((backup) =>
     isDeepStrictEqual(factsOf(backup).userData, fromUserData),
   );
+  const fitting = marked.filter((backup) => !isMerged(backup, marked));
   if (fitting.length <= 1) return fitting[0];
   const names = fitting.map(({ name }) => name).join(', ');
   throw new TsbkError('usage', `several backups have that user data: ${names}`, {
     hint: 'Name one of them: --delta-from-name.',
   });
+}
+
+/** Whether a full backup of the same moment is among them: it has the delta's user data, too. */
+function isMerged(backup: BackupSummary, others: readonly BackupSummary[]): boolean {
+  const start = startTimeOf(backup);
+  return others.some((other) => startTimeOf(other) === start && newestFirst(other, backup) < 0);
 }
 
 function noCandidate({ fromUserData }: ParentRequest): NoParent {
