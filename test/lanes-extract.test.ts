@@ -1,11 +1,13 @@
 /** Lanes take tars apart, in this thread and in others: the same result, and the same refusals. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { openLanes, type OpenedLanes } from '@tsbk/core/engine/open-lanes';
 import { openRepository } from '@tsbk/core/engine/open-repository';
+import { crc32c, crc32cHex } from '@tsbk/core/format/crc32c';
+import { treePath } from '@tsbk/core/format/tree-path';
 import { isTsbkError, TsbkError } from '@tsbk/core/kernel/errors';
 import type { ExtractBatch, ExtractTask } from '@tsbk/core/ports/extract';
 import type { Receipt } from '@tsbk/core/ports/lanes';
@@ -140,6 +142,20 @@ for (const env of WAYS) {
       assert.ok(written < members.length, 'it went on to the end');
       await new Promise((resolve) => setTimeout(resolve, 50));
       assert.equal(readdirSync(site.root).length, written);
+    });
+
+    it('sum files, and those of before even if one cannot be read', async () => {
+      await using site = await openSite(env);
+      const { place } = await site.store('part_1.tar', []);
+      writeFileSync(join(site.root, 'a'), 'a');
+      const paths = ['a', 'gone'].map((name) => treePath(name));
+      const task = { place, paths, checksum: 'CRC32C' } as const;
+      const sums = await site.lanes.sumFiles({ ...task, isExisting: true }, { signal });
+      assert.deepEqual(sums[0], { bytes: 1, checksum: crc32cHex(crc32c(Buffer.from('a'))) });
+      assert.equal(sums[1]?.bytes, -1);
+      await assert.rejects(site.lanes.sumFiles(task, { signal }), (error) =>
+        isTsbkError(error, 'restore-failed'),
+      );
     });
 
     it('say what is wrong with a tar as this thread would', async () => {

@@ -25,9 +25,15 @@ export const backupFetch: CommandDeclaration = {
       'target the server recovers to the end of the archived WAL.',
     'The repository is checked first: a target that its WAL does not reach is refused before ' +
       'anything is written. pg_control comes last, so that an unfinished restore cannot be started.',
+    'With --delta DEST may be the data directory of the same cluster, without a server. Files whose ' +
+      'length and checksum are those of the backup stay, others are fetched, and everything that the ' +
+      'backup does not have is removed. If that is interrupted, repeat it.',
   ],
   positionals: [
-    { name: 'DEST', doc: 'Directory to restore into. It must be empty or not exist.' },
+    {
+      name: 'DEST',
+      doc: 'Directory to restore into. Without --delta it must be empty or not exist.',
+    },
     {
       name: 'NAME',
       doc: 'Backup to restore, or LATEST: the newest one from which the target can be reached.',
@@ -66,6 +72,10 @@ export const backupFetch: CommandDeclaration = {
       name: 'no-recovery-settings',
       doc: 'Restore the files only: no signal file, nothing in postgresql.auto.conf.',
     },
+    {
+      name: 'delta',
+      doc: 'Bring the data directory DEST to the state of the backup, fetching only what differs.',
+    },
     { name: 'plan', doc: 'Say what would be restored from where, and write nothing.' },
     JSON_FLAG,
     ...WALG_FLAGS,
@@ -79,6 +89,10 @@ export const backupFetch: CommandDeclaration = {
     {
       purpose: 'See what a recovery to a moment would take',
       line: "tsbk backup-fetch /srv/pg LATEST --target-time '2026-08-21 18:00:00+02' --plan",
+    },
+    {
+      purpose: 'Go back to the newest backup and recover from there, fetching only what differs',
+      line: 'tsbk backup-fetch /var/lib/postgresql/17/main LATEST --delta',
     },
     {
       purpose: 'Set up a standby with a tablespace somewhere else',

@@ -4,11 +4,12 @@ import { formatSize } from '@tsbk/core/kernel/size';
 import { stringifyJson } from '@tsbk/core/format/json';
 import { describeMoment } from '@tsbk/core/repository/wal-way/moment';
 import type { PlannedTar } from '@tsbk/core/repository/chain/planned-link';
+import type { Amount, ComparedTree } from '@tsbk/core/restore/in-place/compare-tree';
 import type { PlannedWal, RestorePlan } from '@tsbk/core/restore/plan';
 import { describeTarget } from '@tsbk/core/restore/target';
 
 /** What a restore would do, and whether it can. */
-export function planText(plan: RestorePlan): string {
+export function planText(plan: RestorePlan, compared?: ComparedTree): string {
   const { backup, wal, reach } = plan;
   const rows: (readonly [string, string])[] = [
     ['backup', `${backup.name}, ${formatInstant(backup.startTime)}`],
@@ -21,6 +22,7 @@ export function planText(plan: RestorePlan): string {
           `${location}${original === location ? '' : ` (was ${original})`}`,
         ] as const,
     ),
+    ...comparedRows(plan, compared),
     ['fetch', `${formatSize(plan.fetchBytes)} in ${tarsOf(plan).length} objects`],
     ['write', plan.writeBytes === undefined ? 'unknown' : formatSize(plan.writeBytes)],
     ['WAL', walText(wal)],
@@ -45,6 +47,24 @@ function chainRows({ links }: RestorePlan): (readonly [string, string])[] {
   });
 }
 
+/** What becomes of what is there, if the directory is restored in place. */
+function comparedRows(
+  { manifest }: RestorePlan,
+  compared: ComparedTree | undefined,
+): (readonly [string, string])[] {
+  if (compared === undefined) return [];
+  const amount = ({ files, bytes }: Amount): string => `${files} files, ${formatSize(bytes)}`;
+  const kept = amount(compared.kept);
+  return [
+    [
+      'keep',
+      manifest === undefined ? `${kept}: the backup has no checksums to compare with` : kept,
+    ],
+    ['overwrite', `${amount(compared.over)}, the pages that differ`],
+    ['remove', amount(compared.removed)],
+  ];
+}
+
 function tarsOf({ links }: RestorePlan): readonly PlannedTar[] {
   return links.flatMap(({ tars }) => tars);
 }
@@ -63,7 +83,7 @@ function walText({ own, toTarget, available, missing, openBytes }: PlannedWal): 
 }
 
 /** The same for programs; 64-bit numbers are texts. */
-export function planJson(plan: RestorePlan): string {
+export function planJson(plan: RestorePlan, compared?: ComparedTree): string {
   const { backup, wal, reach } = plan;
   return `${stringifyJson({
     backup: backup.name,
@@ -79,6 +99,14 @@ export function planJson(plan: RestorePlan): string {
     ),
     fetchBytes: plan.fetchBytes,
     writeBytes: plan.writeBytes ?? null,
+    inPlace:
+      compared === undefined
+        ? null
+        : {
+            kept: { ...compared.kept },
+            overwritten: { ...compared.over },
+            removed: { ...compared.removed },
+          },
     wal: {
       timeline: wal.timeline,
       needed: wal.toTarget ?? wal.own.count,

@@ -3,11 +3,14 @@ import { resolve } from 'node:path';
 import { messageOf, TsbkError } from '@tsbk/core/kernel/errors';
 import { EXIT } from '@tsbk/core/kernel/exit';
 import { openLanes } from '@tsbk/core/engine/open-lanes';
-import { openRepository } from '@tsbk/core/engine/open-repository';
+import { openRepository, type OpenedRepository } from '@tsbk/core/engine/open-repository';
 import { restoreCommandText } from '@tsbk/core/engine/restore-command-text';
 import { parseJson } from '@tsbk/core/format/json';
 import { parseSpec } from '@tsbk/core/repository/tablespace-spec';
 import { fetchBackup, type FetchRequest } from '@tsbk/core/restore/fetch';
+import type { ComparedTree } from '@tsbk/core/restore/in-place/compare-tree';
+import { placeOf, planInPlace } from '@tsbk/core/restore/in-place/plan-in-place';
+import type { RestorePlan } from '@tsbk/core/restore/plan';
 import {
   mappingOfSpec,
   parseTablespaceMapping,
@@ -29,8 +32,8 @@ export const runBackupFetch: Run = async (context) => {
   const request = await requestOf(context);
   await using repository = await openRepository(context.settings, { signal, report });
   if (flags.on('plan') === true) {
-    const plan = await planRestore(repository, request, { signal, report });
-    out(json ? planJson(plan) : planText(plan));
+    const { plan, compared } = await planOf(context, repository, request);
+    out(json ? planJson(plan, compared) : planText(plan, compared));
     // A plan that cannot be carried out is an answer for people and a failure for scripts.
     const [problem] = plan.problems;
     if (problem !== undefined) throw problem;
@@ -43,6 +46,23 @@ export const runBackupFetch: Run = async (context) => {
   out(json ? restoredJson(result) : restoredText(result));
   return EXIT.ok;
 };
+
+/** The plan; of a restore in place with what was found in the directory, if it is one to restore. */
+async function planOf(
+  { settings, config, signal, report }: CommandContext,
+  repository: OpenedRepository,
+  request: FetchRequest,
+): Promise<{ readonly plan: RestorePlan; readonly compared?: ComparedTree }> {
+  const plan = await planRestore(repository, request, { signal, report });
+  const { existing } = plan;
+  if (existing === undefined || plan.problems.length > 0) return { plan };
+  const most = config.downloadConcurrency;
+  await using lanes = openLanes(settings, repository, { report, most });
+  // Nothing is flushed, because nothing has to last.
+  const place = placeOf(plan, { fsync: false });
+  const inputs = { repository, lanes, plan: { ...plan, existing }, place };
+  return await planInPlace(inputs, { signal, report });
+}
 
 async function requestOf(context: CommandContext): Promise<FetchRequest> {
   const { flags, config, positionals, cwd } = context;
@@ -60,6 +80,7 @@ async function requestOf(context: CommandContext): Promise<FetchRequest> {
     writeRecoverySettings: flags.on('no-recovery-settings') !== true,
     tablespaceMapping: await mappingOf(context),
     segmentBytes: config.walSegmentBytes,
+    inPlace: flags.on('delta') ?? false,
     fsync: !config.tarDisableFsync,
   };
 }

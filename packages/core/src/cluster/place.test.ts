@@ -176,4 +176,48 @@ describe('a placer', () => {
     await assert.rejects(place.file(treePath('f'), 0o600, broken()), /the source broke/);
     await place.abandon();
   });
+
+  it('writes over a file, whatever lay there, only the pages that differ', async () => {
+    const PAGE = 8192;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.constantFrom('a', 'b'), { maxLength: 8 }),
+        fc.array(fc.constantFrom('a', 'b'), { maxLength: 8 }),
+        fc.record({ tail: fc.nat(100), chunk: fc.integer({ min: 1000, max: 20_000 }) }),
+        async (old, pages, { tail, chunk }) => {
+          const contentOf = (texts: readonly string[]) =>
+            Buffer.concat(texts.map((letter) => Buffer.alloc(PAGE, letter)));
+          const content = Buffer.concat([contentOf(pages), Buffer.alloc(tail, 'c')]);
+          writeFileSync(join(root, 'f'), contentOf(old));
+          const chunks: Buffer[] = [];
+          for (let at = 0; at < content.length; at += chunk) {
+            chunks.push(content.subarray(at, at + chunk));
+          }
+          const place = placer({}, false);
+          const written = await place.replace(treePath('f'), 0o640, sourceOf(...chunks));
+          await place.finish();
+          assert.ok(readFileSync(join(root, 'f')).equals(content));
+          assert.equal(modeOf('f'), 0o640);
+          const same = pages.filter((letter, index) => old[index] === letter).length;
+          // Chunks that end within a page are compared as they are.
+          assert.ok(written <= content.length - same * PAGE);
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+
+  it('writes over nothing that is a link, or not there', async () => {
+    const outside = join(scratch, 'outside');
+    writeFileSync(outside, 'not ours');
+    symlinkSync(outside, join(root, 'link'));
+    const place = placer();
+    for (const path of ['link', 'absent']) {
+      await assert.rejects(place.replace(treePath(path), 0o600, text('evil')), (error) =>
+        isTsbkError(error, 'restore-failed'),
+      );
+    }
+    assert.equal(readFileSync(outside, 'utf8'), 'not ours');
+    assert.deepEqual(readdirSync(root), ['link']);
+  });
 });

@@ -7,6 +7,7 @@ import type { MadeTree, TreePlace } from '../ports/extract.ts';
 import { mapParallel } from '../stream/parallel.ts';
 import { syncDirectory, syncLater, type LateSync } from './late-sync.ts';
 import { locate, TABLESPACE_PATH } from './locate.ts';
+import { overwriteFile } from './overwrite-file.ts';
 import { PageFile } from './page-file.ts';
 import { parentPath, pathBytes, printable, TREE_ROOT } from '../format/tree-path.ts';
 import { writeFailed } from './write-failed.ts';
@@ -29,6 +30,11 @@ export interface Placer {
    * its path: another copy of the file from the same backup, or what is not of it at all.
    */
   file(path: TreePath, mode: number, body: ByteSource): Promise<boolean>;
+  /**
+   * Gives a file that was there before the directory was taken over this content and mode, page by
+   * page. Gives the bytes written. Whoever calls it has made sure that the file has one name only.
+   */
+  replace(path: TreePath, mode: number, body: ByteSource): Promise<number>;
   /**
    * Makes a file of `bytes` zeros, of which the disk holds none, to be filled page by page.
    * `undefined`, and nothing done, if there is something at its path.
@@ -54,10 +60,11 @@ export interface Placer {
 const NEW_FILE_MODE = 0o600;
 const SYNCS_AT_ONCE = 16;
 const EXCLUSIVE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+const OVERWRITE = constants.O_RDWR | constants.O_NOFOLLOW;
 
 /**
- * Makes a placer. Everything is created, never opened: whatever else is where a directory should
- * be, a link to one too, throws `restore-failed`. Modes are those of the backup without set-id bits.
+ * Makes a placer. Everything but what `replace` is called for is created, never opened: whatever else
+ * is where a directory should be, a link to one too, throws `restore-failed`. Modes are those of the backup without set-id bits.
  */
 export function createPlacer(options: PlaceOptions): Placer {
   return new TreePlacer(options);
@@ -90,16 +97,20 @@ class TreePlacer implements Placer {
     await this.#require(parentPath(path));
     const fd = this.#create(path);
     if (fd === undefined) return false;
-    try {
+    await this.#fill(path, fd, async () => {
       await writeAll(fd, body, this.#options.signal);
       if ((mode & 0o777) !== NEW_FILE_MODE) fchmodSync(fd, mode & 0o777);
-    } catch (error) {
-      closeSync(fd);
-      if (error instanceof TsbkError || this.#options.signal.aborted) throw error;
-      throw isSystemError(error) ? writeFailed(this.#name(path), error) : error;
-    }
-    await this.#late.close(fd, this.#name(path));
+    });
     return true;
+  }
+
+  async replace(path: TreePath, mode: number, body: ByteSource): Promise<number> {
+    const fd = this.#open(path, OVERWRITE);
+    return await this.#fill(path, fd, async () => {
+      const written = await overwriteFile(fd, body, this.#options.signal);
+      fchmodSync(fd, mode & 0o777);
+      return written;
+    });
   }
 
   async pages(path: TreePath, mode: number, bytes: number): Promise<PageFile | undefined> {
@@ -112,13 +123,8 @@ class TreePlacer implements Placer {
   }
 
   reopen(path: TreePath): PageFile {
-    const name = this.#name(path);
-    try {
-      const fd = openSync(this.#at(path), constants.O_WRONLY | constants.O_NOFOLLOW);
-      return new PageFile(fd, { name, late: this.#late });
-    } catch (error) {
-      throw writeFailed(name, error);
-    }
+    const fd = this.#open(path, constants.O_WRONLY | constants.O_NOFOLLOW);
+    return new PageFile(fd, { name: this.#name(path), late: this.#late });
   }
 
   link(path: TreePath, target: string): void {
@@ -172,7 +178,7 @@ class TreePlacer implements Placer {
   #require(path: TreePath): Promise<void> {
     const known = this.#directories.get(path);
     if (known !== undefined) return known;
-    const making = this.#isTablespace(path) ? this.#require(parentPath(path)) : this.#make(path);
+    const making = this.#isElsewhere(path) ? this.#require(parentPath(path)) : this.#make(path);
     this.#directories.set(path, making);
     return making;
   }
@@ -198,6 +204,29 @@ class TreePlacer implements Placer {
     }
   }
 
+  /** A file descriptor of a file that is there; never through a link. */
+  #open(path: TreePath, flags: number): number {
+    try {
+      return openSync(this.#at(path), flags);
+    } catch (error) {
+      throw writeFailed(this.#name(path), error);
+    }
+  }
+
+  /** Has the file filled, and flushes and closes it. */
+  async #fill<T>(path: TreePath, fd: number, work: () => Promise<T>): Promise<T> {
+    let result: T;
+    try {
+      result = await work();
+    } catch (error) {
+      closeSync(fd);
+      if (error instanceof TsbkError || this.#options.signal.aborted) throw error;
+      throw isSystemError(error) ? writeFailed(this.#name(path), error) : error;
+    }
+    await this.#late.close(fd, this.#name(path));
+    return result;
+  }
+
   async #try<T>(path: TreePath, work: (at: Buffer) => Promise<T>): Promise<T> {
     try {
       return await work(this.#at(path));
@@ -206,7 +235,9 @@ class TreePlacer implements Placer {
     }
   }
 
-  #isTablespace(path: TreePath): boolean {
+  /** Whether the directory is not made here: a tablespace, or `pg_wal` where it is a link. */
+  #isElsewhere(path: TreePath): boolean {
+    if (path === 'pg_wal' && this.#options.walLocation !== undefined) return true;
     const match = TABLESPACE_PATH.exec(path);
     return match !== null && path === match[0] && this.#options.tablespaces.has(match[1] ?? '');
   }

@@ -124,7 +124,7 @@ export const ERROR_CODES = {
   'target-not-empty': {
     exit: 'failure',
     retry: false,
-    doc: 'The directory to restore into (or a tablespace location) is not empty, or in use.',
+    doc: 'The directory to restore into (or a tablespace location) is not empty, or in use. With `--delta`: it is no data directory that may be brought to the backup; the message says why. Nothing was changed.',
   },
   'disk-full': {
     exit: 'failure',

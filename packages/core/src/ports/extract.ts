@@ -19,10 +19,12 @@ export interface ObjectRecord {
 
 /** Where a data directory is put together. */
 export interface TreePlace {
-  /** The data directory, absolute: it exists, was empty and belongs to this run. */
+  /** The data directory, absolute: it exists, belongs to this run, and was empty unless it is restored in place. */
   readonly root: string;
   /** Directories of tablespaces by OID, of which the same is true. */
   readonly tablespaces: ReadonlyMap<string, string>;
+  /** Where `pg_wal` leads, if it is a link that stays. */
+  readonly walLocation?: string | undefined;
   /** `false`: nothing is flushed to disk. */
   readonly fsync: boolean;
 }
@@ -49,6 +51,11 @@ export interface WantedMembers {
   /** Whether this is the newest backup: what no record lists comes from there. */
   readonly isNewest: boolean;
   readonly begun: BegunFiles;
+  /**
+   * For each name: 1 while a file of before lies there that the member is to be written over, which
+   * whoever does it sets to 0. `undefined` where the directory was empty.
+   */
+  readonly over?: Uint8Array | undefined;
 }
 
 /** Files that are on the disk with some of their pages, and wait for the others. */
@@ -68,6 +75,11 @@ export interface SumTask {
   readonly place: TreePlace;
   readonly paths: readonly TreePath[];
   readonly checksum: ChecksumAlgorithm;
+  /**
+   * The files are not of this restore but lay there before. One that cannot be read has a length of
+   * -1 then; all others are flushed where the place says so, because they may stay.
+   */
+  readonly isExisting?: boolean;
 }
 
 /** What became of one member of a tar. */
@@ -81,7 +93,8 @@ export type ExtractedMember = {
   /** `taken`: something has that path already. Nothing was read or changed. */
   | { readonly kind: 'taken' }
   /** `left-out`: read, and not for a restored directory. */
-  | ({ readonly kind: 'placed' } & FileSum)
+  /** `sparedBytes`: of a file that was there before, what it had already and was not written. */
+  | ({ readonly kind: 'placed'; readonly sparedBytes: number } & FileSum)
   | ({ readonly kind: 'left-out' } & FileSum)
   /** Pages of an increment are in place: the file is there, and has open pages unless it is complete. */
   | {

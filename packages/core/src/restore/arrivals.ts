@@ -26,6 +26,8 @@ export class Arrivals {
   readonly held: HeldFiles = heldFiles();
   files = 0;
   bytes = 0;
+  /** What files that were there before had already. */
+  sparedBytes = 0;
   readonly #plan: RestorePlan;
   readonly #check: ManifestCheck | undefined;
   readonly #attendance: Attendance | undefined;
@@ -85,6 +87,7 @@ export class Arrivals {
       this.held.hold(path, { bytes: member.content, mode: member.mode }, tar.last);
     } else if (member.kind === 'placed') {
       this.files += 1;
+      this.sparedBytes += member.sparedBytes;
       this.#placed?.add(path);
     }
     this.#check?.compare(path, member);

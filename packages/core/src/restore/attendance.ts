@@ -4,6 +4,14 @@ import type { BegunFiles, ExtractedMember, WantedMembers } from '../ports/extrac
 import { OpenPages } from '../repository/chain/open-pages.ts';
 import { TURN, type Roll } from '../repository/chain/roll.ts';
 
+/** Of each file of a roll, by number, what there was of it before. */
+export interface ExistingFiles {
+  /** 1: nothing is to come. */
+  readonly kept: Uint8Array;
+  /** 1: it is to be written over. In shared memory. */
+  readonly over: Uint8Array;
+}
+
 /**
  * Which files of a roll have come, and how much of them, while the tars of a chain are unpacked
  * backup by backup, the newest first.
@@ -18,13 +26,18 @@ export class Attendance {
   /** What is awaited from the tars of the present backup, and has not come. */
   #awaited: Uint8Array;
 
-  constructor(roll: Roll) {
+  /** Files that lay there before, if the directory is restored in place. */
+  readonly #existing: ExistingFiles | undefined;
+
+  constructor(roll: Roll, existing?: ExistingFiles) {
     const { count } = roll.names;
     this.#roll = roll;
     this.#pages = new OpenPages(count);
     this.#done = new Uint8Array(count);
     this.#isBuilt = new Uint8Array(count);
     this.#awaited = new Uint8Array(count);
+    this.#existing = existing;
+    if (existing !== undefined) this.#done.set(existing.kept);
   }
 
   /** Goes on to the backup at this depth, 0 for the newest, and says what is wanted of it. */
@@ -36,7 +49,7 @@ export class Attendance {
     });
     this.#awaited = Uint8Array.from(wanted);
     const begun: BegunFiles = this.#pages.copy((number) => wanted[number] !== TURN.none);
-    return { names, turns: wanted, isNewest: depth === 0, begun };
+    return { names, turns: wanted, isNewest: depth === 0, begun, over: this.#existing?.over };
   }
 
   /** Whether anything is awaited, or anything of these numbers. */

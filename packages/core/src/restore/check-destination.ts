@@ -33,15 +33,22 @@ export async function checkPlaces(
     readonly repositoryPath: string | undefined;
     /** What will be written in all, where it is not known how much goes where. */
     readonly totalBytes: number | undefined;
+    /** Directories that are occupied are judged by somebody else, and so is the room on the disk. */
+    readonly inPlace?: boolean;
   },
 ): Promise<CheckedPlaces> {
   const directories = await Promise.all(
     places.map(async ({ path }) => await inspectPlace(path, places[0].path)),
   );
-  const states = directories.map((found, index) => stateProblem(places[index] ?? places[0], found));
+  const isExisting = limits.inPlace === true && directories[0]?.state.kind === 'occupied';
+  const states = directories.map((found, index) =>
+    isExisting && found.state.kind === 'occupied'
+      ? undefined
+      : stateProblem(places[index] ?? places[0], found),
+  );
   const problems = states.filter((problem) => problem !== undefined);
   problems.push(...overlaps(places, directories, limits.repositoryPath));
-  problems.push(...spaceProblems(places, directories, limits.totalBytes));
+  if (!isExisting) problems.push(...spaceProblems(places, directories, limits.totalBytes));
   return { directories, problems };
 }
 
@@ -71,10 +78,16 @@ type Occupant = Extract<InspectedDirectory['state'], { readonly kind: 'occupied'
 function occupied(role: string, path: string, by: Occupant): TsbkError {
   const refuse = (what: string, hint: string): TsbkError =>
     new TsbkError('target-not-empty', `${role}: ${path} ${what}`, { hint });
+  if (by.names.has(INCOMPLETE_MARK)) {
+    return refuse(
+      'holds a restore that was interrupted',
+      `Go on with it by --delta, or remove what is in it and in the tablespace directories that ${INCOMPLETE_MARK} names.`,
+    );
+  }
   if (by.postmaster !== undefined) {
     return refuse(
       `belongs to a PostgreSQL server (postmaster.pid: ${by.postmaster})`,
-      'Stop the server and move its directory away, or restore somewhere else.',
+      'Stop the server, and move its directory away or restore in place (--delta).',
     );
   }
   if (by.isMountPoint) {
@@ -83,15 +96,9 @@ function occupied(role: string, path: string, by: Occupant): TsbkError {
       'PostgreSQL refuses it too: give a directory below it.',
     );
   }
-  if (by.names.has(INCOMPLETE_MARK)) {
-    return refuse(
-      'holds a restore that was interrupted',
-      `Remove what is in it and in the tablespace directories that ${INCOMPLETE_MARK} names, then start again.`,
-    );
-  }
   return refuse(
     `is not empty (there is ${JSON.stringify(by.example)})`,
-    'Nothing is ever overwritten: empty it or give another directory.',
+    'Empty it or give another directory; a data directory of the same cluster can be restored in place (--delta).',
   );
 }
 

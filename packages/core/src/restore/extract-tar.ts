@@ -24,7 +24,7 @@ import { TURN } from '../repository/chain/roll.ts';
  * Files that a restored directory must not have from the backup: they are of the server that ran
  * there, or this restore writes its own.
  */
-const LEFT_OUT: ReadonlySet<string> = new Set([
+export const LEFT_OUT: ReadonlySet<string> = new Set([
   'postmaster.pid',
   'postmaster.opts',
   'recovery.signal',
@@ -132,11 +132,24 @@ class Extraction {
     } else if (LEFT_OUT.has(path) || isHeld(path)) {
       for await (const _ of content);
       this.#batches.member({ ...member, ...found(), kind: 'left-out' });
-    } else if (await this.#placer.file(path, mode, content)) {
-      this.#batches.member({ ...member, ...found(), kind: 'placed' });
     } else {
-      this.#batches.member({ ...member, kind: 'taken' });
+      const sparedBytes = await this.#place(path, header, content);
+      this.#batches.member(
+        sparedBytes === undefined
+          ? { ...member, kind: 'taken' }
+          : { ...member, ...found(), kind: 'placed', sparedBytes },
+      );
     }
+  }
+
+  /** Gives how much was there already, bytes; `undefined` if something else is. */
+  async #place(
+    path: TreePath,
+    { mode, bytes }: TarHeader,
+    content: ByteSource,
+  ): Promise<number | undefined> {
+    if (this.#isOver(path)) return bytes - (await this.#placer.replace(path, mode, content));
+    return (await this.#placer.file(path, mode, content)) ? 0 : undefined;
   }
 
   /** A file that several backups of a chain have pages of. */
@@ -168,6 +181,14 @@ class Extraction {
     if (rawName !== undefined || ALWAYS.has(name)) return this.#isOld ? TURN.none : TURN.whole;
     const number = numberOf(wanted.names, path);
     return number === undefined ? TURN.none : (wanted.turns[number] ?? TURN.none);
+  }
+
+  /** Whether the path has a file of before that is this one's to write over: the first lane's that asks. */
+  #isOver(path: TreePath): boolean {
+    const { wanted } = this.#task;
+    if (wanted?.over === undefined) return false;
+    const number = numberOf(wanted.names, path);
+    return number !== undefined && Atomics.exchange(wanted.over, number, 0) === 1;
   }
 
   #begun(path: TreePath): BegunFile | undefined {

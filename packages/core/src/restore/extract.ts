@@ -3,11 +3,11 @@ import type { TsbkError } from '../kernel/errors.ts';
 import type { TreePlace, WantedMembers } from '../ports/extract.ts';
 import type { Lanes } from '../ports/lanes.ts';
 import type { Report } from '../ports/report.ts';
-import type { Repository } from '../repository/repository.ts';
+import type { Repository, RunOptions } from '../repository/repository.ts';
 import type { Placer } from '../cluster/place.ts';
 import { mapParallel } from '../stream/parallel.ts';
 import { Arrivals } from './arrivals.ts';
-import { Attendance } from './attendance.ts';
+import { Attendance, type ExistingFiles } from './attendance.ts';
 import type { HeldFiles } from '../repository/chain/held-files.ts';
 import { readManifestCheck, type ManifestCheck } from '../repository/chain/manifest-check.ts';
 import type { PlannedLink, PlannedTar } from '../repository/chain/planned-link.ts';
@@ -22,6 +22,8 @@ export interface Extracted {
   readonly rootMode: number;
   readonly files: number;
   readonly bytes: number;
+  /** Of files that were there before, what they had already. */
+  readonly sparedBytes: number;
   /** Knows which files were put together from pages; `undefined` where nothing lists the files. */
   readonly attendance: Attendance | undefined;
   /** What the files were summed by. */
@@ -35,6 +37,17 @@ export interface ExtractInputs {
   readonly place: TreePlace;
   /** Finishes the tree that the lanes fill. */
   readonly placer: Placer;
+  /** Of a directory that is restored in place. */
+  readonly existing?: ExistingTree | undefined;
+}
+
+/** What a directory has of a backup before anything is fetched. */
+export interface ExistingTree {
+  /** It knows of the files that stay. */
+  readonly check: ManifestCheck | undefined;
+  readonly files: ExistingFiles;
+  /** Permission bits of the directory. */
+  readonly mode: number;
 }
 
 interface ExtractOptions {
@@ -53,17 +66,20 @@ export async function extractTars(
   inputs: ExtractInputs,
   { signal, report }: ExtractOptions,
 ): Promise<Extracted> {
-  const { repository, plan } = inputs;
-  const check = await manifestCheck(repository, plan, signal);
-  const attendance = plan.roll === undefined ? undefined : new Attendance(plan.roll);
+  const { repository, plan, existing } = inputs;
+  const check =
+    existing === undefined ? await manifestCheck(repository, plan, { signal }) : existing.check;
+  const attendance =
+    plan.roll === undefined ? undefined : new Attendance(plan.roll, existing?.files);
   const arrivals = new Arrivals(plan, { check, attendance }, report);
   const algorithm = check?.algorithm ?? 'NONE';
   const rootMode = await unpackLinks(inputs, { arrivals, attendance, algorithm, report }, signal);
   const left = await check?.missing();
   if (left !== undefined) throw noTarHolds(plan.backup.name, left);
-  const { held, files, bytes } = arrivals;
-  const directoryMode = (rootMode ?? 0) % 0o1000 === 0o750 ? 0o750 : 0o700;
-  return { held, files, bytes, attendance, algorithm, rootMode: directoryMode };
+  const { held, files, bytes, sparedBytes } = arrivals;
+  const mode = rootMode ?? existing?.mode ?? 0;
+  const directoryMode = mode % 0o1000 === 0o750 ? 0o750 : 0o700;
+  return { held, files, bytes, sparedBytes, attendance, algorithm, rootMode: directoryMode };
 }
 
 interface Unpacking {
@@ -98,10 +114,11 @@ async function unpackLinks(
   return rootMode;
 }
 
-async function manifestCheck(
+/** What the backup's manifest says, if it has one. Throws what `readManifestCheck` throws. */
+export async function manifestCheck(
   repository: Repository,
-  { manifest, links, selection }: RestorePlan,
-  signal: AbortSignal,
+  { manifest, links, selection }: Pick<RestorePlan, 'manifest' | 'links' | 'selection'>,
+  { signal }: RunOptions,
 ): Promise<ManifestCheck | undefined> {
   if (manifest === undefined) return undefined;
   const isDelta = links.length > 1;
@@ -116,11 +133,11 @@ interface LinkWork {
 }
 
 async function unpackLink(
-  { lanes, plan, place, placer }: ExtractInputs,
+  { lanes, plan, place, placer, existing }: ExtractInputs,
   { link, wanted, arrivals, algorithm }: LinkWork,
   signal: AbortSignal,
 ): Promise<number | undefined> {
-  const isAll = plan.links.length === 1 && plan.selection === undefined;
+  const isAll = plan.links.length === 1 && plan.selection === undefined && existing === undefined;
   let rootMode: number | undefined;
   const unpack = async (tar: PlannedTar, both: AbortSignal): Promise<void> => {
     const { key, extension, record } = tar;

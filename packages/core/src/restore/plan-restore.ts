@@ -11,6 +11,7 @@ import type { Repository, RunOptions } from '../repository/repository.ts';
 import { finishTimeOf } from '../repository/backup-facts.ts';
 import { manifestObject } from '../repository/manifest-object.ts';
 import { checkPlaces, type CheckedPlaces, type Place } from './check-destination.ts';
+import { judgeExisting, type JudgedCluster } from './in-place/existing-cluster.ts';
 import { chooseWay, type ChosenWay } from './choose-way.ts';
 import type { WalWay } from '../repository/wal-way/wal-way.ts';
 import { measureManifest, type MeasuredFiles } from './measure-manifest.ts';
@@ -79,9 +80,12 @@ async function planOnce(
   const wanted = planTablespaces(spec, request.tablespaceMapping, request.destination);
   const places = await placesOf(repository, { request, wanted, objects });
   const tablespaces = resolved(wanted, places);
+  const backup = plannedBackup(detail, chosen.way);
+  const judged = await judgePlaces(request, { places, tablespaces, backup });
   return {
-    backup: plannedBackup(detail, chosen.way),
+    backup,
     destination: places.directories[0]?.path ?? request.destination,
+    existing: judged.cluster,
     target: request.target,
     reach,
     ...plain(objects),
@@ -94,14 +98,41 @@ async function planOnce(
     warnings: [
       ...passedOver,
       ...planWarnings({ chain, way: chosen.way, tablespaces, selection, ...request }),
+      ...judged.warnings,
     ],
     problems: [
       ...(reach.problem === undefined ? [] : [reach.problem]),
       ...versionProblems(detail),
       ...(await chainProblems(repository, chain, candidates, { selection, signal })),
       ...places.problems,
+      ...judged.problems,
     ],
   };
+}
+
+/** What there is where the restore shall go, if it may be restored in place. */
+async function judgePlaces(
+  { inPlace, only }: RestoreRequest,
+  found: {
+    readonly places: CheckedPlaces;
+    readonly tablespaces: readonly PlannedTablespace[];
+    readonly backup: PlannedBackup;
+  },
+): Promise<JudgedCluster> {
+  const [root, ...others] = found.places.directories;
+  if (inPlace !== true || root?.state.kind !== 'occupied') {
+    return { cluster: undefined, problems: [], warnings: [] };
+  }
+  if (only !== undefined) {
+    throw new TsbkError('usage', 'parts of a backup cannot be restored in place', {
+      hint: 'Restore them into an empty directory: what is not among them would be removed.',
+    });
+  }
+  const tablespaces = found.tablespaces.map((tablespace, index) => ({
+    ...tablespace,
+    isOccupied: others[index]?.state.kind === 'occupied',
+  }));
+  return await judgeExisting(root.path, found.backup, tablespaces);
 }
 
 async function reachOf(
@@ -208,7 +239,8 @@ async function placesOf(
     return { role: `tablespace ${oid}`, path: location, bytes };
   });
   const repositoryPath = await localPath(repository);
-  return await checkPlaces([root, ...others], { repositoryPath, totalBytes: writeBytes });
+  const { inPlace = false } = plan.request;
+  return await checkPlaces([root, ...others], { repositoryPath, totalBytes: writeBytes, inPlace });
 }
 
 /** The repository's directory, if it is one on this machine. */

@@ -7,6 +7,7 @@ import type { PromisedObject } from '../ports/extract.ts';
 import type { PlannedLink } from '../repository/chain/planned-link.ts';
 import type { Selection } from '../repository/chain/selection.ts';
 import type { WantedName } from './partial/wanted-names.ts';
+import type { ExistingCluster } from './in-place/existing-cluster.ts';
 import type { PlannedTablespace } from './plan-tablespaces.ts';
 import type { Reach } from './reachable.ts';
 import type { RecoverySettings } from './recovery-settings.ts';
@@ -33,6 +34,8 @@ export interface RestoreRequest {
   readonly only?: readonly WantedName[] | undefined;
   /** Size of WAL segments where neither archive nor backup tells it. */
   readonly segmentBytes: number;
+  /** Bring a data directory of the same cluster to the backup's state, if the destination is one. */
+  readonly inPlace?: boolean;
 }
 
 /** The backup that a plan restores. */
@@ -76,6 +79,8 @@ export interface RestorePlan {
   readonly backup: PlannedBackup;
   /** Absolute, symbolic links resolved. */
   readonly destination: string;
+  /** The data directory that is there and is restored in place; `undefined` for an empty one. */
+  readonly existing: ExistingCluster | undefined;
   readonly target: RecoveryTarget;
   readonly reach: Reach;
   /** The backup and, for a delta, those it builds on: the newest first, the last one full. */

@@ -14,6 +14,12 @@ import { isWanted, type Selection } from './selection.ts';
 export interface ManifestCheck {
   /** What all files are summed by. */
   readonly algorithm: ChecksumAlgorithm;
+  /** It lists files whose names are not UTF-8, which no JSON record can. */
+  readonly hasRawNames: boolean;
+  /** Length of a file that has not come; -1 if the manifest knows only an increment of it. */
+  bytesOf(path: TreePath): number | undefined;
+  /** Whether a file that has not come has this length and checksum. */
+  isSame(path: TreePath, found: FileSum): boolean;
   /**
    * Throws `object-corrupt` if length or checksum of a file are not the manifest's. One that it does
    * not list, or that has been here before, passes.
@@ -53,7 +59,9 @@ export async function readManifestCheck(
       },
     });
   };
+  let hasRawNames = false;
   await read((path, file) => {
+    hasRawNames ||= file.rawPath !== undefined;
     algorithms.add(file.checksumAlgorithm);
     expected.add(path, file);
   });
@@ -62,6 +70,16 @@ export async function readManifestCheck(
   const awaited = expected.awaited();
   return {
     algorithm,
+    hasRawNames,
+    bytesOf: (path) => {
+      const number = awaited.numberOf(path);
+      return number === undefined ? undefined : expected.bytesOf(number);
+    },
+    isSame: (path, { bytes, checksum }) => {
+      const number = awaited.numberOf(path);
+      if (number === undefined || expected.bytesOf(number) !== bytes) return false;
+      return expected.hasChecksum(number, checksum);
+    },
     compare: (path, found) => {
       const number = awaited.take(path);
       if (number !== undefined) compare(path, found, { expected, number });
