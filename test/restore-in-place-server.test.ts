@@ -95,8 +95,15 @@ function damage(path: string): void {
 async function goOn(site: BackupSite, directory: string): Promise<void> {
   await using server = await start(site, directory);
   await changeEverything(server, 2);
-  await server.query('create database another');
   await server.query('create table later as select generate_series(1, 1000) n');
+  await server.stop('kill');
+}
+
+/** The same, with a directory of its own, and a restore that is tried while the server runs. */
+async function goFurther(site: BackupSite, directory: string): Promise<void> {
+  await using server = await start(site, directory);
+  await changeEverything(server, 2);
+  await server.query('create database another');
   const run = await site.tsbk(['backup-fetch', directory, 'LATEST', '--delta']);
   assert.notEqual(run.code, 0);
   assert.match(run.stderr, /is in use: process \d+ runs there/);
@@ -131,7 +138,7 @@ describe('a data directory', () => {
     const directory = scratchPathForServerUser('in-place');
     const fresh = await restored(site, [directory, name, '--target-immediate']);
     const content = await contentOfTree(directory);
-    await goOn(site, directory);
+    await goFurther(site, directory);
 
     // A file that no server has touched is not what it was, and there are some that nobody knows.
     damage(join(directory, 'base/1/1255'));

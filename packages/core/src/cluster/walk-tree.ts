@@ -17,6 +17,8 @@ export interface WalkedEntry {
   readonly bytes: number;
   /** Permission bits. */
   readonly mode: number;
+  /** Its owner. */
+  readonly uid: number;
   /** How many names a file has. */
   readonly names: number;
 }
@@ -70,7 +72,8 @@ function* walkEntry(place: TreePlace, path: TreePath): Generator<WalkedEntry, vo
   const at = isTablespace ? pathBytes(place.root, path) : locate(place, path);
   const stats = ifThere(path, () => lstatSync(at));
   if (stats === undefined || (isTablespace && stats.isDirectory())) return;
-  const entry = { path, at, bytes: stats.size, mode: stats.mode & 0o777, names: stats.nlink };
+  const { size: bytes, uid, nlink: names } = stats;
+  const entry = { path, at, bytes, mode: stats.mode & 0o777, uid, names };
   if (stats.isFile()) yield { ...entry, kind: 'file' };
   else if (!stats.isDirectory()) yield { ...entry, kind: 'other' };
   else {

@@ -8,7 +8,7 @@ import { printable } from '../../format/tree-path.ts';
 import { walkTree, type WalkedEntry } from '../../cluster/walk-tree.ts';
 import { eachParallel } from '../../stream/parallel.ts';
 import type { ManifestCheck } from '../../repository/chain/manifest-check.ts';
-import type { FileFates } from './file-fates.ts';
+import { mayWrite, type FileFates } from './file-fates.ts';
 
 /** What of a data directory a restore in place can use, and what not. */
 export interface ComparedTree {
@@ -18,7 +18,7 @@ export interface ComparedTree {
   readonly over: Amount;
   /** Files that the backup does not have, or has in pieces. */
   readonly removed: Amount;
-  /** The first link of which it is not clear what to do with it. */
+  /** The first thing that is in the way: a link of which nobody knows what to do with it, for example. */
   readonly problem: TsbkError | undefined;
 }
 
@@ -127,7 +127,8 @@ class Comparison {
 
   /** A manifest lists files alone. Without one nobody knows what has been a directory. */
   #directory(entry: WalkedEntry): void {
-    const { fates, check } = this.#inputs;
+    const { fates, check, place } = this.#inputs;
+    if (!mayWrite(entry, OWNER_DOES_ALL)) this.#problem ??= closed(place.root, entry);
     const number = fates.numberOf(entry);
     if (number === undefined || check === undefined) return;
     if (check.bytesOf(entry.path) === undefined) fates.kept[number] = 1;
@@ -167,11 +168,19 @@ class Comparison {
   }
 }
 
+const OWNER_DOES_ALL = 0o700;
 const TABLESPACE_LINK = /^pg_tblspc\/\d+$/;
 
 function count(amount: { files: number; bytes: number }, { bytes }: WalkedEntry): void {
   amount.files += 1;
   amount.bytes += bytes;
+}
+
+function closed(root: string, { path, uid, mode }: WalkedEntry): TsbkError {
+  const what = `${root}/${printable(path)} belongs to user ${uid} and has mode ${mode.toString(8)}`;
+  return new TsbkError('target-not-empty', what, {
+    hint: 'What is in it cannot be replaced. Give it to the user that PostgreSQL runs as.',
+  });
 }
 
 function linked(root: string, path: TreePath): TsbkError {

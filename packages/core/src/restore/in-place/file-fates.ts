@@ -43,9 +43,9 @@ export class FileFates {
   }
 
   /** Has a file written over, if it comes as a whole, and not from pages of several backups. */
-  replace(number: number, { mode, names }: WalkedEntry): void {
+  replace(number: number, entry: WalkedEntry): void {
     // What has another name too, somewhere, is not changed under that name.
-    const isOwn = names === 1 && (mode & OWNER_READS_AND_WRITES) === OWNER_READS_AND_WRITES;
+    const isOwn = entry.names === 1 && mayWrite(entry, OWNER_READS_AND_WRITES);
     if (isOwn && this.#isWhole(number)) this.over[number] = 1;
   }
 
@@ -65,3 +65,9 @@ export class FileFates {
 }
 
 const OWNER_READS_AND_WRITES = 0o600;
+
+/** Whether something belongs to this process's user, who may do with it what these bits say. */
+export function mayWrite({ uid, mode }: WalkedEntry, bits: number): boolean {
+  const own = process.geteuid?.();
+  return (own === undefined || own === uid) && (mode & bits) === bits;
+}
