@@ -13,10 +13,12 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { serverLockHolder } from '@tsbk/core/cluster/server-lock';
 import { manifestHolds } from './chains/manifest-holds.ts';
 import { archiveEverything } from './support/archiving-server.ts';
 import { openBackupSite, type BackupSite } from './support/backup-site.ts';
 import { changeEverything, createChanging, sumOfEverything } from './support/change-everything.ts';
+import { eventually } from './support/eventually.ts';
 import { contentOfTree } from './support/file-tree.ts';
 import {
   giveToServerUser,
@@ -97,6 +99,7 @@ async function goOn(site: BackupSite, directory: string): Promise<void> {
   await changeEverything(server, 2);
   await server.query('create table later as select generate_series(1, 1000) n');
   await server.stop('kill');
+  await untilGone(directory);
 }
 
 /** The same, with a directory of its own, and a restore that is tried while the server runs. */
@@ -107,8 +110,32 @@ async function goFurther(site: BackupSite, directory: string): Promise<void> {
   const run = await site.tsbk(['backup-fetch', directory, 'LATEST', '--delta']);
   assert.notEqual(run.code, 0);
   assert.match(run.stderr, /is in use: process \d+ runs there/);
-  await server.query('select 1');
-  await server.stop('kill');
+  const [session] = await server.query<{ pid: number }>('select pg_backend_pid() as pid');
+  await orphaned(site, { server, directory, pid: session?.pid ?? 0 });
+}
+
+/** Kills a postmaster while one of its processes cannot notice, and tries the restore beside that. */
+async function orphaned(
+  site: BackupSite,
+  at: { readonly server: Server; readonly directory: string; readonly pid: number },
+): Promise<void> {
+  process.kill(at.pid, 'SIGSTOP');
+  try {
+    process.kill(at.server.pid, 'SIGKILL');
+    const run = await site.tsbk(['backup-fetch', at.directory, 'LATEST', '--delta']);
+    if (existsSync('/proc/sysvipc/shm')) assert.match(run.stderr, /is gone, but \d+ of its server/);
+  } finally {
+    process.kill(at.pid, 'SIGCONT');
+  }
+  await at.server.stop('kill');
+  await untilGone(at.directory);
+}
+
+/** Waits until the processes of a killed postmaster have noticed. */
+async function untilGone(directory: string): Promise<void> {
+  await eventually('the end of the server', async () =>
+    (await serverLockHolder(directory)) === undefined ? true : undefined,
+  );
 }
 
 function openSite(version: PostgresVersion): Promise<BackupSite> {

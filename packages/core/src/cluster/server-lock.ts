@@ -77,12 +77,13 @@ function isRunning(pid: number): boolean {
  * postmaster that was killed. 0 where the system has no such table.
  */
 async function sharedMemoryUsers(line: string): Promise<number> {
-  const [key, id] = line.trim().split(/\s+/);
+  const [, key, id] = /^\s*(\d+)\s+(\d+)\s*$/.exec(line) ?? [];
+  if (key === undefined || id === undefined) return 0;
+  // The lock has the key without a sign, the table with one.
+  const signed = String(BigInt.asIntN(32, BigInt(key)));
   const table = await readFile('/proc/sysvipc/shm', 'utf8').catch(() => '');
   // key, shmid, perms, size, cpid, lpid, nattch
   const rows = table.split('\n').map((row) => row.trim().split(/\s+/));
-  const row = rows.find(
-    ([ofKey, ofId]) => ofId === id && Number(ofKey) === Number(key) && id !== undefined,
-  );
+  const row = rows.find(([ofKey, ofId]) => ofKey === signed && ofId === id);
   return Number(row?.[6] ?? 0);
 }
