@@ -82,7 +82,10 @@ describe('WAL-G increment', () => {
     await assert.rejects(readHead(changed(0, 0), bytes), isInvalid(/does not begin/));
     await assert.rejects(readHead(changed(3, 0), bytes), isInvalid(/does not begin/));
     await assert.rejects(readHead(changed(2, 0x32), bytes), isInvalid(/unknown version/));
-    await assert.rejects(readHead(changed(11, 0xff), bytes), isInvalid(/of a file of more than 1 TiB/));
+    await assert.rejects(
+      readHead(changed(11, 0xff), bytes),
+      isInvalid(/of a file of more than 1 TiB/),
+    );
     await assert.rejects(readHead(changed(15, 0xff), bytes), isInvalid(/not \d+ pages/));
     await assert.rejects(readHead(head, bytes + 1), isInvalid(/not 2 pages/));
     await assert.rejects(readHead(head.subarray(0, 20), bytes), isInvalid(/ends within/));
