@@ -31,6 +31,7 @@ import { toSystemId } from '@tsbk/core/kernel/system-id';
 import { inlineLanes } from '@tsbk/core/lanes/inline';
 import type { ReportEvent } from '@tsbk/core/ports/report';
 import { fetchBackup, type FetchRequest } from '@tsbk/core/restore/fetch';
+import { parseWantedNames } from '@tsbk/core/restore/partial/wanted-names';
 import { planRestore } from '@tsbk/core/restore/plan-restore';
 import { collect } from '@tsbk/core/stream/collect';
 import { PAGE, storeChain, type ChainFile, type ChainLink } from './support/fake-chain.ts';
@@ -462,6 +463,14 @@ describe('a restore in place', () => {
     await storeFull();
     await made();
     assert.match((await refused({ inPlace: false })).hint ?? '', /--delta/);
+  });
+
+  it('is not for parts of a backup', async () => {
+    await storeFull();
+    await made();
+    const error = await refused({ only: parseWantedNames('postgres') });
+    assert.deepEqual(error.code, 'usage');
+    assert.match(error.message, /parts of a backup cannot be restored in place/);
   });
 });
 

@@ -41,6 +41,7 @@ export async function planRestore(
   request: RestoreRequest,
   options: PlanOptions,
 ): Promise<RestorePlan> {
+  requireWhole(request);
   for (let left = READINGS_MAX - 1; ; left -= 1) {
     try {
       return await planOnce(repository, request, options);
@@ -50,6 +51,14 @@ export async function planRestore(
       if (!isMoved || left === 0) throw error;
     }
   }
+}
+
+/** In place everything else would be removed, and nobody who wants a part means that. */
+function requireWhole({ inPlace, only }: RestoreRequest): void {
+  if (inPlace !== true || only === undefined) return;
+  throw new TsbkError('usage', 'parts of a backup cannot be restored in place', {
+    hint: 'Restore them into an empty directory, without --delta.',
+  });
 }
 
 /** A receiver folds a segment's pieces once; several in a row take a very busy server. */
@@ -112,7 +121,7 @@ async function planOnce(
 
 /** What there is where the restore shall go, if it may be restored in place. */
 async function judgePlaces(
-  { inPlace, only }: RestoreRequest,
+  { inPlace }: RestoreRequest,
   found: {
     readonly places: CheckedPlaces;
     readonly tablespaces: readonly PlannedTablespace[];
@@ -122,11 +131,6 @@ async function judgePlaces(
   const [root, ...others] = found.places.directories;
   if (inPlace !== true || root?.state.kind !== 'occupied') {
     return { cluster: undefined, problems: [], warnings: [] };
-  }
-  if (only !== undefined) {
-    throw new TsbkError('usage', 'parts of a backup cannot be restored in place', {
-      hint: 'Restore them into an empty directory: what is not among them would be removed.',
-    });
   }
   const tablespaces = found.tablespaces.map((tablespace, index) => ({
     ...tablespace,
