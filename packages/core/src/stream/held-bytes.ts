@@ -1,7 +1,5 @@
-import type { FileHandle } from 'node:fs/promises';
-import { messageOf, TsbkError } from '../kernel/errors.ts';
 import type { ByteSource } from '../ports/bytes.ts';
-import { openNameless } from './nameless-file.ts';
+import { scratchFile, type ScratchFile } from './scratch-file.ts';
 
 /**
  * Bytes that are kept until it is known what becomes of them. What does not fit into memory goes to a
@@ -38,15 +36,14 @@ export function heldBytes({
 
 /** The file has what came first, the memory what came after it. */
 class Held implements HeldBytes {
-  readonly #directory: string;
+  readonly #file: ScratchFile;
   readonly #memoryBytesMax: number;
   #memory: Buffer | undefined;
   #memoryBytes = 0;
-  #file: FileHandle | undefined;
   #fileBytes = 0;
 
   constructor(directory: string, memoryBytesMax: number) {
-    this.#directory = directory;
+    this.#file = scratchFile(directory, 'It holds what changed of one file, 1 GiB at most.');
     this.#memoryBytesMax = memoryBytesMax;
   }
 
@@ -69,7 +66,7 @@ class Held implements HeldBytes {
     const piece = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, this.#fileBytes));
     for (let at = 0; at < this.#fileBytes; at += piece.length) {
       const part = piece.subarray(0, Math.min(piece.length, this.#fileBytes - at));
-      await this.#fill(part, at);
+      await this.#file.read(part, at);
       yield part;
     }
     const rest = this.#memory?.subarray(0, this.#memoryBytes) ?? Buffer.alloc(0);
@@ -84,50 +81,14 @@ class Held implements HeldBytes {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const file = this.#file;
-    this.#file = undefined;
     this.#memory = undefined;
     this.clear();
-    // Nothing that is still wanted lies in it: this must not fail a run that has succeeded.
-    await file?.close().catch(() => undefined);
+    await this.#file[Symbol.asyncDispose]();
   }
 
   async #putAway(memory: Buffer): Promise<void> {
-    await this.#attempt('write', async (file) => {
-      let written = 0;
-      while (written < memory.length) {
-        const left = memory.length - written;
-        const at = this.#fileBytes + written;
-        written += (await file.write(memory, written, left, at)).bytesWritten;
-      }
-    });
+    await this.#file.write(memory, this.#fileBytes);
     this.#fileBytes += memory.length;
     this.#memoryBytes = 0;
-  }
-
-  async #fill(part: Buffer, at: number): Promise<void> {
-    await this.#attempt('read', async (file) => {
-      let got = 0;
-      while (got < part.length) {
-        const { bytesRead } = await file.read(part, got, part.length - got, at + got);
-        if (bytesRead === 0) throw new Error('the file is shorter than what was written');
-        got += bytesRead;
-      }
-    });
-  }
-
-  async #attempt(what: 'write' | 'read', work: (file: FileHandle) => Promise<void>): Promise<void> {
-    try {
-      await work((this.#file ??= await openNameless(this.#directory)));
-    } catch (error) {
-      throw new TsbkError(
-        'scratch-failed',
-        `cannot ${what} a temporary file in ${this.#directory}: ${messageOf(error)}`,
-        {
-          hint: 'It holds what changed of one file, 1 GiB at most. Free some space there, or name another directory (TSBK_SCRATCH_DIRECTORY).',
-          cause: error,
-        },
-      );
-    }
   }
 }

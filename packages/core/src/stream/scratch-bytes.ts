@@ -1,6 +1,4 @@
-import type { FileHandle } from 'node:fs/promises';
-import { messageOf, TsbkError } from '../kernel/errors.ts';
-import { openNameless } from './nameless-file.ts';
+import { scratchFile, type ScratchFile } from './scratch-file.ts';
 
 /**
  * Bytes that are put away one after the other and read again anywhere. The first of them stay in
@@ -34,17 +32,17 @@ export function scratchBytes(options: ScratchOptions): ScratchBytes {
 
 /** Blocks in memory, then the file, then what is not written yet. */
 class Scratch implements ScratchBytes {
-  readonly #directory: string;
+  readonly #file: ScratchFile;
   readonly #memoryBytesMax: number;
   readonly #blocks: Buffer[] = [];
-  #file: FileHandle | undefined;
   #fileBytes = 0;
   #tail: Buffer | undefined;
   #tailBytes = 0;
   #memoryBytes = 0;
 
   constructor({ directory, memoryBytesMax = SCRATCH_MEMORY_BYTES }: ScratchOptions) {
-    this.#directory = directory;
+    const holds = 'It holds the pages that changed since the full backup.';
+    this.#file = scratchFile(directory, holds);
     this.#memoryBytesMax = Math.ceil(memoryBytesMax / BLOCK_BYTES) * BLOCK_BYTES;
   }
 
@@ -74,18 +72,15 @@ class Scratch implements ScratchBytes {
     }
     if (filled < bytes) {
       await this.#flush();
-      await this.#fromFile(out.subarray(filled), at + filled - this.#memoryBytes);
+      await this.#file.read(out.subarray(filled), at + filled - this.#memoryBytes);
     }
     return out;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const file = this.#file;
-    this.#file = undefined;
     this.#tail = undefined;
     this.#blocks.length = 0;
-    // Nothing that is still wanted lies in it: this must not fail a run that has succeeded.
-    await file?.close().catch(() => undefined);
+    await this.#file[Symbol.asyncDispose]();
   }
 
   #toMemory(chunk: Uint8Array): number {
@@ -110,38 +105,8 @@ class Scratch implements ScratchBytes {
   async #flush(): Promise<void> {
     const bytes = this.#tail?.subarray(0, this.#tailBytes);
     if (bytes === undefined || bytes.length === 0) return;
-    await this.#attempt('write', async (file) => {
-      for (let at = 0; at < bytes.length;) {
-        const place = this.#fileBytes + at;
-        at += (await file.write(bytes, at, bytes.length - at, place)).bytesWritten;
-      }
-    });
+    await this.#file.write(bytes, this.#fileBytes);
     this.#fileBytes += bytes.length;
     this.#tailBytes = 0;
-  }
-
-  async #fromFile(out: Buffer, at: number): Promise<void> {
-    await this.#attempt('read', async (file) => {
-      for (let got = 0; got < out.length;) {
-        const { bytesRead } = await file.read(out, got, out.length - got, at + got);
-        if (bytesRead === 0) throw new Error('the file is shorter than what was written');
-        got += bytesRead;
-      }
-    });
-  }
-
-  async #attempt(what: 'write' | 'read', work: (file: FileHandle) => Promise<void>): Promise<void> {
-    try {
-      await work((this.#file ??= await openNameless(this.#directory)));
-    } catch (error) {
-      throw new TsbkError(
-        'scratch-failed',
-        `cannot ${what} a temporary file in ${this.#directory}: ${messageOf(error)}`,
-        {
-          hint: 'It holds the pages that changed since the full backup. Free some space there, or name another directory (TSBK_SCRATCH_DIRECTORY).',
-          cause: error,
-        },
-      );
-    }
   }
 }

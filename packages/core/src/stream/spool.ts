@@ -1,8 +1,6 @@
-import type { FileHandle } from 'node:fs/promises';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
-import { messageOf, TsbkError } from '../kernel/errors.ts';
 import type { ByteSource } from '../ports/bytes.ts';
-import { openNameless } from './nameless-file.ts';
+import { scratchFile, type ScratchFile } from './scratch-file.ts';
 
 /**
  * Texts that are put away piece by piece and read again later, such as a line for each file of a
@@ -89,14 +87,13 @@ interface Block {
 }
 
 class BlockKeeper {
-  readonly #directory: string;
+  readonly #file: ScratchFile;
   readonly #memoryBytesMax: number;
-  #file: Promise<FileHandle> | undefined;
   #memoryBytes = 0;
   #fileBytes = 0;
 
   constructor({ directory, memoryBytesMax = MEMORY_BYTES_MAX }: SpoolOptions) {
-    this.#directory = directory;
+    this.#file = scratchFile(directory, 'It holds some ten bytes for each file of the backup.');
     this.#memoryBytesMax = memoryBytesMax;
   }
 
@@ -111,13 +108,7 @@ class BlockKeeper {
     // The place is taken before anything is waited for, so that two blocks never share it.
     const at = this.#fileBytes;
     this.#fileBytes += deflated.length;
-    await this.#attempt('write', async (file) => {
-      let written = 0;
-      while (written < deflated.length) {
-        const left = deflated.length - written;
-        written += (await file.write(deflated, written, left, at + written)).bytesWritten;
-      }
-    });
+    await this.#file.write(deflated, at);
     return { plainBytes, deflated: { at, bytes: deflated.length } };
   }
 
@@ -127,38 +118,12 @@ class BlockKeeper {
   }
 
   async close(): Promise<void> {
-    const file = await this.#file?.catch(() => undefined);
-    this.#file = undefined;
-    // Nothing that is still wanted lies in it: this must not fail a run that has succeeded.
-    await file?.close().catch(() => undefined);
+    await this.#file[Symbol.asyncDispose]();
   }
 
   async #read({ at, bytes }: { readonly at: number; readonly bytes: number }): Promise<Uint8Array> {
     const buffer = Buffer.allocUnsafe(bytes);
-    await this.#attempt('read', async (file) => {
-      let got = 0;
-      while (got < bytes) {
-        const { bytesRead } = await file.read(buffer, got, bytes - got, at + got);
-        if (bytesRead === 0) throw new Error('the file is shorter than what was written');
-        got += bytesRead;
-      }
-    });
+    await this.#file.read(buffer, at);
     return buffer;
-  }
-
-  async #attempt(what: 'write' | 'read', work: (file: FileHandle) => Promise<void>): Promise<void> {
-    try {
-      this.#file ??= openNameless(this.#directory);
-      await work(await this.#file);
-    } catch (error) {
-      throw new TsbkError(
-        'scratch-failed',
-        `cannot ${what} a temporary file in ${this.#directory}: ${messageOf(error)}`,
-        {
-          hint: 'It holds some ten bytes for each file of the backup. Free some space there, or name another directory (TSBK_SCRATCH_DIRECTORY).',
-          cause: error,
-        },
-      );
-    }
   }
 }
