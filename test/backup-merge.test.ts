@@ -17,7 +17,17 @@ import { planMerge } from '@tsbk/core/merge/plan-merge';
 import type { Report } from '@tsbk/core/ports/report';
 import { readBackup } from '@tsbk/core/repository/catalog';
 import { fetchBackup } from '@tsbk/core/restore/fetch';
-import { PAGE, storeChain, type ChainFile, type ChainLink } from './support/fake-chain.ts';
+import {
+  PAGE,
+  storeChain,
+  type ChainLink,
+  page,
+  ZEROS,
+  whole,
+  text,
+  increment,
+  skipped,
+} from './support/fake-chain.ts';
 import { FAKE_SYSTEM_ID, fakeRepository, type FakeRepository } from './support/fake-repository.ts';
 import { contentOfTree, treeOf } from './support/file-tree.ts';
 import { sameBytes } from './support/same-bytes.ts';
@@ -127,19 +137,6 @@ async function mergedTree(links: readonly ChainLink[]): Promise<string> {
   return tree;
 }
 
-const page = (text: string): Uint8Array => Buffer.alloc(PAGE, text);
-const ZEROS = Buffer.alloc(PAGE);
-const whole = (...pages: readonly Uint8Array[]): ChainFile => ({
-  kind: 'whole',
-  content: Buffer.concat(pages),
-});
-const text = (content: string): ChainFile => ({ kind: 'whole', content: Buffer.from(content) });
-const increment = (pages: number, changed: Readonly<Record<number, Uint8Array>>): ChainFile => ({
-  kind: 'increment',
-  fileBytes: pages * PAGE,
-  pages: Object.entries(changed).map(([number, bytes]) => [Number(number), bytes]),
-});
-const skipped: ChainFile = { kind: 'skipped' };
 const FULL: ChainLink = { files: { 'base/1/10': whole(page('a0'), page('a1')) } };
 const DELTA: ChainLink = { files: { 'base/1/10': increment(2, { 1: page('A1') }) } };
 

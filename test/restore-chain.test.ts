@@ -14,7 +14,18 @@ import { inlineLanes } from '@tsbk/core/lanes/inline';
 import { fetchBackup, type FetchRequest } from '@tsbk/core/restore/fetch';
 import { planRestore } from '@tsbk/core/restore/plan-restore';
 import { collect } from '@tsbk/core/stream/collect';
-import { PAGE, storeChain, type ChainFile, type ChainLink } from './support/fake-chain.ts';
+import {
+  PAGE,
+  storeChain,
+  type ChainFile,
+  type ChainLink,
+  page,
+  ZEROS,
+  whole,
+  text,
+  increment,
+  skipped,
+} from './support/fake-chain.ts';
 import {
   FAKE_SYSTEM_ID,
   fakeControlFile,
@@ -65,20 +76,6 @@ async function refused(backup?: string): Promise<TsbkError> {
   assert.equal(existsSync(destination), false);
   return thrown;
 }
-
-const page = (text: string): Uint8Array => Buffer.alloc(PAGE, text);
-const ZEROS = Buffer.alloc(PAGE);
-const whole = (...pages: readonly Uint8Array[]): ChainFile => ({
-  kind: 'whole',
-  content: Buffer.concat(pages),
-});
-const text = (content: string): ChainFile => ({ kind: 'whole', content: Buffer.from(content) });
-const increment = (pages: number, changed: Readonly<Record<number, Uint8Array>>): ChainFile => ({
-  kind: 'increment',
-  fileBytes: pages * PAGE,
-  pages: Object.entries(changed).map(([number, bytes]) => [Number(number), bytes]),
-});
-const skipped: ChainFile = { kind: 'skipped' };
 
 /** A file of the restored tree is these pages. */
 function holds(path: string, ...pages: readonly Uint8Array[]): void {

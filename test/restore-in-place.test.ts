@@ -34,7 +34,15 @@ import { fetchBackup, type FetchRequest } from '@tsbk/core/restore/fetch';
 import { parseWantedNames } from '@tsbk/core/restore/partial/wanted-names';
 import { planRestore } from '@tsbk/core/restore/plan-restore';
 import { collect } from '@tsbk/core/stream/collect';
-import { PAGE, storeChain, type ChainFile, type ChainLink } from './support/fake-chain.ts';
+import {
+  PAGE,
+  storeChain,
+  type ChainLink,
+  page,
+  ZEROS,
+  whole,
+  text,
+} from './support/fake-chain.ts';
 import {
   FAKE_SYSTEM_ID,
   fakeControlFile,
@@ -118,14 +126,6 @@ async function refused(more: Partial<FetchRequest> = {}): Promise<TsbkError> {
 
 const warnings = (): string[] =>
   events.flatMap((event) => (event.kind === 'warning' ? [event.code] : []));
-
-const page = (text: string): Uint8Array => Buffer.alloc(PAGE, text);
-const ZEROS = Buffer.alloc(PAGE);
-const whole = (...pages: readonly Uint8Array[]): ChainFile => ({
-  kind: 'whole',
-  content: Buffer.concat(pages),
-});
-const text = (content: string): ChainFile => ({ kind: 'whole', content: Buffer.from(content) });
 
 const FILES: ChainLink['files'] = {
   PG_VERSION: text('17\n'),

@@ -19,6 +19,27 @@ export type ChainFile =
       readonly mode?: number;
     };
 
+/** Builders of a chain's files, for tests. */
+export const page = (text: string): Uint8Array => Buffer.alloc(PAGE, text);
+export const ZEROS: Uint8Array = Buffer.alloc(PAGE);
+export const whole = (...pages: readonly Uint8Array[]): ChainFile => ({
+  kind: 'whole',
+  content: Buffer.concat(pages),
+});
+export const text = (content: string): ChainFile => ({
+  kind: 'whole',
+  content: Buffer.from(content),
+});
+export const increment = (
+  pages: number,
+  changed: Readonly<Record<number, Uint8Array>>,
+): ChainFile => ({
+  kind: 'increment',
+  fileBytes: pages * PAGE,
+  pages: Object.entries(changed).map(([number, bytes]) => [Number(number), bytes]),
+});
+export const skipped: ChainFile = { kind: 'skipped' };
+
 /** A backup of a chain. */
 export interface ChainLink {
   /** By path without a leading slash. */
