@@ -1,17 +1,16 @@
 /** Chains of live servers are folded into full backups, which do without the chain from then on. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { archiveEverything } from './support/archiving-server.ts';
 import { openBackupSite, type BackupSite } from './support/backup-site.ts';
 import { change, contentsOf, sumsOfTables } from './support/delta-changes.ts';
 import { contentOfTree } from './support/file-tree.ts';
-import { clientTool, scratchPathForServerUser, startFrom } from './support/postgres.ts';
-import { runCommand } from './support/tsbk.ts';
+import { clientTool, scratchPathForServerUser } from './support/postgres.ts';
+import { runWalg, startByWalg, WALG } from './support/walg.ts';
 
-const WALG = process.env['WALG_BIN'] ?? '';
 const DELTAS = {
   TSBK_DELTA_MAX_STEPS: '10',
   TSBK_DELTA_FALLBACK: 'fail',
@@ -170,14 +169,9 @@ async function comesBackByWalg(
   sums: Readonly<Record<string, string>>,
 ): Promise<void> {
   const directory = scratchPathForServerUser('by-walg');
-  const fetched = await runCommand(WALG, ['backup-fetch', directory, name], { env });
+  const fetched = await runWalg(['backup-fetch', directory, name], { env });
   assert.equal(fetched.code, 0, fetched.stderr.slice(-2000));
-  writeFileSync(join(directory, 'recovery.signal'), '');
-  await using restored = await startFrom(directory, {
-    version: server.version,
-    waitFor: 'connections',
-    env,
-    settings: { restore_command: `${WALG} wal-fetch %f %p`, recovery_target: 'immediate' },
-  });
+  const { version } = server;
+  await using restored = await startByWalg(directory, { version, env, immediate: true });
   assert.deepEqual(await sumsOfTables(restored), sums);
 }

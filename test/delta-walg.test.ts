@@ -1,24 +1,15 @@
 /** Chains of deltas that PostgreSQL made and tsbk stored, restored by a real `wal-g` (`WALG_BIN`). */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import {
   archiveEverything,
   connectionEnv,
   startArchivingServer,
 } from './support/archiving-server.ts';
-import {
-  scratchPathForServerUser,
-  startFrom,
-  type PostgresVersion,
-  type Server,
-} from './support/postgres.ts';
+import { scratchPathForServerUser, type PostgresVersion, type Server } from './support/postgres.ts';
 import { openTestStore, type StoreKind } from './support/store.ts';
-import { runCommand, runTsbk } from './support/tsbk.ts';
-
-const WALG = process.env['WALG_BIN'] ?? '';
-const skip = WALG === '' ? 'WALG_BIN names no wal-g' : false;
+import { runTsbk } from './support/tsbk.ts';
+import { runWalg, startByWalg, walgLacks } from './support/walg.ts';
 
 /** A key for tests. It protects nothing. */
 const SODIUM = {
@@ -68,25 +59,12 @@ async function sum(server: Server): Promise<string> {
   return `${row?.sum} ${one?.t}`;
 }
 
-async function startByHand(
-  directory: string,
-  version: PostgresVersion,
-  env: Readonly<Record<string, string>>,
-): Promise<Server> {
-  writeFileSync(join(directory, 'recovery.signal'), '');
-  return startFrom(directory, {
-    version,
-    waitFor: 'end-of-recovery',
-    env,
-    settings: { restore_command: `${WALG} wal-fetch %f %p` },
-  });
-}
-
-describe('a chain of deltas that a server made', { skip }, () => {
+describe('a chain of deltas that a server made', () => {
   for (const { version, store: kind, env: codec } of FLAVOURS) {
+    const skip = walgLacks(codec);
     const sealed = 'WALG_LIBSODIUM_KEY' in codec ? ' under libsodium' : '';
     const how = `PostgreSQL ${version}, ${codec['WALG_COMPRESSION_METHOD']}${sealed}, ${kind}`;
-    test(`is restored by wal-g in both of its ways: ${how}`, async () => {
+    test(`is restored by wal-g in both of its ways: ${how}`, { skip }, async () => {
       await using store = await openTestStore(kind);
       const env = { ...store.env, ...codec };
       await using primary = await startArchivingServer(
@@ -114,9 +92,9 @@ describe('a chain of deltas that a server made', { skip }, () => {
       for (const mode of [[], ['--reverse-unpack', '--skip-redundant-tars']]) {
         const directory = scratchPathForServerUser('by-walg');
         const args = ['backup-fetch', directory, 'LATEST', ...mode];
-        const run = await runCommand(WALG, args, { env });
+        const run = await runWalg(args, { env });
         assert.equal(run.code, 0, run.stderr.slice(-2000));
-        await using restored = await startByHand(directory, version, env);
+        await using restored = await startByWalg(directory, { version, env });
         assert.equal(await sum(restored), expected);
       }
     });

@@ -4,11 +4,11 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type GpgHome, gpgIsMissing, openGpgHome } from './support/gpg.ts';
-import { runCommand, type TsbkRun } from './support/tsbk.ts';
+import { type TsbkRun } from './support/tsbk.ts';
 import { filesBelow, getWal, pushWal, serverFolder } from './support/wal-commands.ts';
 import { segmentContent, segmentName, writeWalFile } from './support/wal-file.ts';
+import { runWalg, walgLacks } from './support/walg.ts';
 
-const WALG = process.env['WALG_BIN'] ?? '';
 const SEGMENT = segmentName(1);
 const CONFLICT = 65;
 const CANNOT_KNOW = 200;
@@ -102,25 +102,21 @@ describe('with an OpenPGP key', { skip: gpgIsMissing }, () => {
     answers(await pushWal(path, at.writer), 0, /archived before/);
   });
 
-  it(
-    'WAL travels to wal-g and back',
-    { skip: WALG === '' && 'WALG_BIN names no wal-g' },
-    async () => {
-      const at = place();
-      const content = segmentContent(SEGMENT);
-      const path = writeWalFile(at.wal, SEGMENT, content);
-      answers(await pushWal(path, at.writer), 0);
-      const byWalg = join(at.wal, 'by-walg');
-      answers(await runCommand(WALG, ['wal-fetch', SEGMENT, byWalg], { env: at.reader }), 0);
-      assert.ok(readFileSync(byWalg).equals(content));
-      const other = place();
-      answers(await runCommand(WALG, ['wal-push', path], { env: other.writer }), 0);
-      const byTsbk = join(other.wal, 'by-tsbk');
-      answers(await getWal([SEGMENT, byTsbk], other.reader), 0);
-      assert.ok(readFileSync(byTsbk).equals(content));
-      // wal-g leaves no digest: only who can read can tell that it is the same.
-      answers(await pushWal(path, other.writer), 1, /\[key-missing\]/);
-      answers(await pushWal(path, other.reader), 0, /archived before/);
-    },
-  );
+  it('WAL travels to wal-g and back', { skip: walgLacks() }, async () => {
+    const at = place();
+    const content = segmentContent(SEGMENT);
+    const path = writeWalFile(at.wal, SEGMENT, content);
+    answers(await pushWal(path, at.writer), 0);
+    const byWalg = join(at.wal, 'by-walg');
+    answers(await runWalg(['wal-fetch', SEGMENT, byWalg], { env: at.reader }), 0);
+    assert.ok(readFileSync(byWalg).equals(content));
+    const other = place();
+    answers(await runWalg(['wal-push', path], { env: other.writer }), 0);
+    const byTsbk = join(other.wal, 'by-tsbk');
+    answers(await getWal([SEGMENT, byTsbk], other.reader), 0);
+    assert.ok(readFileSync(byTsbk).equals(content));
+    // wal-g leaves no digest: only who can read can tell that it is the same.
+    answers(await pushWal(path, other.writer), 1, /\[key-missing\]/);
+    answers(await pushWal(path, other.reader), 0, /archived before/);
+  });
 });

@@ -13,14 +13,11 @@ import {
   scratchPath,
   scratchPathForServerUser,
   serverUser,
-  startFrom,
   type PostgresVersion,
   type Server,
 } from './support/postgres.ts';
-import { runCommand } from './support/tsbk.ts';
+import { runWalg, startByWalg, WALG } from './support/walg.ts';
 import { startWriteLoad } from './support/write-load.ts';
-
-const WALG = process.env['WALG_BIN'] ?? '';
 
 async function valueOf(server: Server, expression: string): Promise<string> {
   const [row] = await server.query<{ value: string }>(`select (${expression})::text as value`);
@@ -104,14 +101,8 @@ async function restoredByWalg(site: BackupSite, expected: string): Promise<void>
   const entries = { base_prefix: directory, tablespaces: [oid], [oid]: link };
   writeFileSync(spec, JSON.stringify(entries));
   const args = ['backup-fetch', directory, 'LATEST', '--restore-spec', spec];
-  const fetched = await runCommand(WALG, args, { env });
+  const fetched = await runWalg(args, { env });
   assert.equal(fetched.code, 0, fetched.stderr.slice(-2000));
-  writeFileSync(join(directory, 'recovery.signal'), '');
-  await using restored = await startFrom(directory, {
-    version: server.version,
-    waitFor: 'end-of-recovery',
-    env,
-    settings: { restore_command: `${WALG} wal-fetch %f %p` },
-  });
+  await using restored = await startByWalg(directory, { version: server.version, env });
   assert.equal(await rowsOf(restored), expected);
 }

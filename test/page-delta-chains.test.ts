@@ -14,12 +14,10 @@ import {
   scratchPath,
   scratchPathForServerUser,
   serverUser,
-  startFrom,
   type Server,
 } from './support/postgres.ts';
-import { runCommand } from './support/tsbk.ts';
+import { runWalg, startByWalg, WALG, walgLacks } from './support/walg.ts';
 
-const WALG = process.env['WALG_BIN'] ?? '';
 const DELTAS = { TSBK_DELTA_MAX_STEPS: '10', TSBK_DELTA_FALLBACK: 'fail' };
 
 interface Link {
@@ -48,7 +46,7 @@ async function pushed(site: BackupSite, args: readonly string[]): Promise<Omit<L
 const ofWalg: Take = async (site) => {
   const { server, env } = site;
   const settings = { ...env, WALG_DELTA_MAX_STEPS: '10' };
-  const run = await runCommand(WALG, ['backup-push', server.dataDir], { env: settings });
+  const run = await runWalg(['backup-push', server.dataDir], { env: settings });
   assert.equal(run.code, 0, run.stderr.slice(-2000));
   const names = await site.list();
   const name = names.toSorted((a, b) => (a.slice(0, 29) < b.slice(0, 29) ? -1 : 1)).at(-1) ?? '';
@@ -109,15 +107,10 @@ async function restoredByWalg(
   const link = { loc: scratchPathForServerUser('by-walg-space'), link: `pg_tblspc/${oid}` };
   writeFileSync(spec, JSON.stringify({ base_prefix: directory, tablespaces: [oid], [oid]: link }));
   const words = ['backup-fetch', directory, name, '--restore-spec', spec, ...args];
-  const fetched = await runCommand(WALG, words, { env });
+  const fetched = await runWalg(words, { env });
   assert.equal(fetched.code, 0, fetched.stderr.slice(-2000));
-  writeFileSync(join(directory, 'recovery.signal'), '');
-  await using restored = await startFrom(directory, {
-    version: server.version,
-    waitFor: 'connections',
-    env,
-    settings: { restore_command: `${WALG} wal-fetch %f %p`, recovery_target: 'immediate' },
-  });
+  const { version } = server;
+  await using restored = await startByWalg(directory, { version, env, immediate: true });
   assert.deepEqual(await sumsOfTables(restored), sums);
 }
 
@@ -219,7 +212,7 @@ it('a chain of deltas of what a server sends comes back, on a backup of its dire
   await comesBack(site, chain);
 });
 
-it('a chain comes back of which wal-g took every other link', { skip: WALG === '' }, async () => {
+it('a chain comes back of which wal-g took every other link', { skip: walgLacks() }, async () => {
   await using site = await openBackupSite({ version: 16, tsbkEnv: DELTAS });
   const chain = await makeChain(site, [ofWalg, ofDirectory, ofWalg, ofDirectory]);
   const sources = chain.map(({ source }) => source);

@@ -5,15 +5,9 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { archiveEverything } from './support/archiving-server.ts';
 import { openBackupSite, type BackupSite } from './support/backup-site.ts';
-import {
-  scratchPathForServerUser,
-  stageForServerUser,
-  startFrom,
-  type Server,
-} from './support/postgres.ts';
-import { installedTsbk, runCommand } from './support/tsbk.ts';
-
-const WALG = process.env['WALG_BIN'];
+import { scratchPathForServerUser, startFrom, type Server } from './support/postgres.ts';
+import { installedTsbk } from './support/tsbk.ts';
+import { runWalg, walgLacks } from './support/walg.ts';
 
 /** Tables that are large enough to have more than one page, TOAST, an index and a sequence. */
 const TABLES = `
@@ -154,7 +148,7 @@ test('a partial restore of a backup that PostgreSQL 13 streamed brings back a ta
   await requireKept(restored.server, rows.kept);
 });
 
-describe('a partial restore', { skip: WALG === undefined && 'WALG_BIN names no wal-g' }, () => {
+describe('a partial restore', { skip: walgLacks() }, () => {
   test('by wal-g of a backup of tsbk brings back a table with what belongs to it', async () => {
     await using site = await openBackupSite({ version: 17 });
     await fill(site);
@@ -228,6 +222,6 @@ async function requireKept(server: Server, rows: string): Promise<void> {
 }
 
 async function walg(site: BackupSite, args: readonly string[]): Promise<void> {
-  const done = await runCommand(stageForServerUser(WALG ?? ''), args, { env: site.env });
+  const done = await runWalg(args, { env: site.env });
   assert.equal(done.code, 0, done.stderr);
 }

@@ -15,9 +15,9 @@ import {
   type PostgresVersion,
 } from './support/postgres.ts';
 import { openTestStore } from './support/store.ts';
-import { installedTsbk, runCommand, runTsbk, type TsbkRun } from './support/tsbk.ts';
+import { installedTsbk, runTsbk, type TsbkRun } from './support/tsbk.ts';
+import { runWalg, WALG, walgLacks } from './support/walg.ts';
 
-const WALG = process.env['WALG_BIN'] ?? '';
 const DELTAS = 3;
 
 /** A key for tests. It protects nothing. */
@@ -58,9 +58,9 @@ async function contentOf(directory: string): Promise<Readonly<Record<string, str
   return Object.fromEntries(Object.entries(content).filter(([path]) => !OWN.test(path)));
 }
 
-describe('a chain of wal-g', { skip: WALG === '' && 'WALG_BIN names no wal-g' }, () => {
+describe('a chain of wal-g', () => {
   for (const { title, version, env: extra } of FLAVOURS) {
-    test(`${title}, PostgreSQL ${version}`, async () => {
+    test(`${title}, PostgreSQL ${version}`, { skip: walgLacks(extra) }, async () => {
       await using store = await openTestStore('directory');
       const env = { ...store.env, ...extra, WALG_DELTA_MAX_STEPS: '5' };
       await using primary = await startPostgres({
@@ -71,7 +71,7 @@ describe('a chain of wal-g', { skip: WALG === '' && 'WALG_BIN names no wal-g' },
       });
       const push = async (): Promise<void> => {
         const environment = { ...env, ...connectionEnv(primary) };
-        succeed(await runCommand(WALG, ['backup-push', primary.dataDir], { env: environment }));
+        succeed(await runWalg(['backup-push', primary.dataDir], { env: environment }));
       };
       await createChanging(primary);
       await push();
@@ -88,7 +88,7 @@ describe('a chain of wal-g', { skip: WALG === '' && 'WALG_BIN names no wal-g' },
       const ours = scratchPathForServerUser('by-tsbk');
       succeed(await runTsbk(['backup-fetch', ours, 'LATEST'], { env }));
       const theirs = scratchPathForServerUser('by-walg');
-      succeed(await runCommand(WALG, ['backup-fetch', theirs, 'LATEST'], { env }));
+      succeed(await runWalg(['backup-fetch', theirs, 'LATEST'], { env }));
       const content = await contentOf(ours);
       assert.deepEqual(content, await contentOf(theirs));
       await using restored = await startFrom(ours, {
@@ -124,7 +124,7 @@ async function isMerged(
   const tool = version < 17 ? clientTool('pg_verifybackup') : undefined;
   if (tool !== undefined) execFileSync(tool, ['--no-parse-wal', '--quiet', ours]);
   const theirs = scratchPathForServerUser('merged-by-walg');
-  succeed(await runCommand(WALG, ['backup-fetch', theirs, 'LATEST'], { env }));
+  succeed(await runWalg(['backup-fetch', theirs, 'LATEST'], { env }));
   for (const directory of [ours, theirs]) {
     const found = { ...(await contentOf(directory)) };
     delete found['backup_manifest'];

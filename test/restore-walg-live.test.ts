@@ -6,17 +6,11 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { inlineLanes } from '@tsbk/core/lanes/inline';
 import { fetchBackup } from '@tsbk/core/restore/fetch';
-import {
-  giveToServerUser,
-  scratchPath,
-  serverUser,
-  stageForServerUser,
-  startPostgres,
-  type Server,
-} from './support/postgres.ts';
+import { connectionEnv } from './support/archiving-server.ts';
+import { giveToServerUser, scratchPath, startPostgres, type Server } from './support/postgres.ts';
 import { openDirectory } from './support/walg-cases.ts';
+import { runWalg, walgLacks } from './support/walg.ts';
 
-const WALG = process.env['WALG_BIN'];
 const { signal } = new AbortController();
 
 interface Variant {
@@ -47,7 +41,7 @@ const VARIANTS: readonly Variant[] = [
   },
 ];
 
-describe('a backup of wal-g', { skip: WALG === undefined && 'WALG_BIN names no wal-g' }, () => {
+describe('a backup of wal-g', { skip: walgLacks() }, () => {
   let server: Server;
   let oid: string;
 
@@ -72,19 +66,12 @@ describe('a backup of wal-g', { skip: WALG === undefined && 'WALG_BIN names no w
 
   after(async () => await server?.close());
 
-  function walg(args: readonly string[], env: Readonly<Record<string, string>>): void {
-    execFileSync(stageForServerUser(WALG ?? ''), args, {
-      ...serverUser(),
-      cwd: '/',
-      stdio: 'pipe',
-      env: {
-        HOME: '/nonexistent',
-        PGHOST: server.socketDir,
-        PGPORT: String(server.port),
-        PGUSER: server.user,
-        ...env,
-      },
-    });
+  async function walg(
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+  ): Promise<void> {
+    const run = await runWalg(args, { env: { ...connectionEnv(server), ...env } });
+    assert.equal(run.code, 0, run.stderr.slice(-2000));
   }
 
   function owned(kind: string): string {
@@ -97,7 +84,7 @@ describe('a backup of wal-g', { skip: WALG === undefined && 'WALG_BIN names no w
   async function push({ args = [], env = {} }: Variant): Promise<string> {
     const root = owned('repository');
     await server.query('select pg_switch_wal()');
-    walg(['backup-push', server.dataDir, ...args], { WALG_FILE_PREFIX: root, ...env });
+    await walg(['backup-push', server.dataDir, ...args], { WALG_FILE_PREFIX: root, ...env });
     await server.query('select pg_switch_wal()');
     const folder = join(server.dataDir, 'pg_wal');
     const segments = readdirSync(folder).filter((name) => /^[0-9A-F]{24}$/.test(name));
@@ -146,7 +133,7 @@ describe('a backup of wal-g', { skip: WALG === undefined && 'WALG_BIN names no w
       const spec = `${data}.json`;
       const entry = { loc: tablespace, link: `pg_tblspc/${oid}` };
       writeFileSync(spec, JSON.stringify({ base_prefix: data, tablespaces: [oid], [oid]: entry }));
-      walg(['backup-fetch', data, 'LATEST', '--restore-spec', spec], {
+      await walg(['backup-fetch', data, 'LATEST', '--restore-spec', spec], {
         WALG_FILE_PREFIX: root,
         ...variant.env,
       });

@@ -13,11 +13,11 @@ import {
 import { refused } from './support/refused.ts';
 import { openTestStore, type TestStore } from './support/store.ts';
 import { installedTsbk, runTsbk, type TsbkRun } from './support/tsbk.ts';
+import { runWalg, walgLacks } from './support/walg.ts';
 
 const CASE = resolve(import.meta.dirname, 'fixtures/walg/local-lz4-3.0.5');
 const NAME = 'base_000000010000000000000002';
 const SEGMENT = 'wal_005/000000010000000000000002.lz4';
-const WALG_BIN = process.env['WALG_BIN'];
 
 const lines = (run: TsbkRun) => run.stdout.trimEnd().split('\n');
 
@@ -164,9 +164,9 @@ describe('tsbk st on a repository of WAL-G', () => {
     assert.equal(statSync(join(folder, 'segment')).size, 16 * 1024 * 1024);
   });
 
-  it('ls has the columns of WAL-G', { skip: WALG_BIN === undefined }, async () => {
+  it('ls has the columns of WAL-G', { skip: walgLacks() }, async () => {
     const env = { WALG_FILE_PREFIX: root, HOME: root };
-    const theirs = spawnSync(WALG_BIN ?? '', ['st', 'ls', '-r'], { env, encoding: 'utf8' }).stdout;
+    const theirs = (await runWalg(['st', 'ls', '-r'], { env })).stdout;
     const columns = (text: string): string[] =>
       text
         .trimEnd()

@@ -7,10 +7,10 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { giveToServerUser, scratchPath } from './support/postgres.ts';
-import { runCommand, runTsbk, type TsbkRun } from './support/tsbk.ts';
+import { runTsbk, type TsbkRun } from './support/tsbk.ts';
+import { runWalg, walgLacks } from './support/walg.ts';
 import { walgCases, walgFolder } from './support/walg-cases.ts';
 
-const WALG = process.env['WALG_BIN'] ?? '';
 const GOLDEN = resolve(import.meta.dirname, 'fixtures/walg/wal-show.json');
 
 interface Case {
@@ -121,10 +121,10 @@ describe('what WAL-G prints', () => {
     });
   }
 
-  test('is still printed by a real wal-g', { skip: WALG === '' && 'no WALG_BIN' }, async () => {
+  test('is still printed by a real wal-g', { skip: walgLacks() }, async () => {
     const printed: Record<string, string> = {};
     for (const one of CASES) {
-      printed[one.name] = (await run(one, (args, env) => runCommand(WALG, args, { env }))).text;
+      printed[one.name] = (await run(one, (args, env) => runWalg(args, { env }))).text;
     }
     if (process.env['TSBK_WRITE_GOLDEN'] === '1') {
       writeFileSync(GOLDEN, `${JSON.stringify(printed, null, 2)}\n`);

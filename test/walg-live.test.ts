@@ -3,7 +3,7 @@
  * and the reverse, base backups and WAL, by rows of a started server.
  */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import {
@@ -22,9 +22,7 @@ import {
 } from './support/postgres.ts';
 import { openTestStore, type StoreKind } from './support/store.ts';
 import { installedTsbk, runCommand, runTsbk, type TsbkRun } from './support/tsbk.ts';
-
-const WALG = process.env['WALG_BIN'] ?? '';
-const skip = WALG === '' ? 'WALG_BIN names no wal-g' : false;
+import { runWalg, startByWalg, WALG, walgLacks } from './support/walg.ts';
 
 const ROWS = `create table kept as
   select g as n, 'řádek ' || g || repeat(md5(g::text), g % 20) as t from generate_series(1, 20000) g`;
@@ -61,28 +59,14 @@ async function sum(server: Server): Promise<string> {
   return row?.sum ?? '';
 }
 
-/** wal-g writes no recovery settings: its users do. */
-async function startByHand(
-  directory: string,
-  version: PostgresVersion,
-  { command, env }: { readonly command: string; readonly env: Readonly<Record<string, string>> },
-): Promise<Server> {
-  writeFileSync(join(directory, 'recovery.signal'), '');
-  return startFrom(directory, {
-    version,
-    waitFor: 'end-of-recovery',
-    env,
-    settings: { restore_command: command },
-  });
-}
-
 function succeed(run: TsbkRun): void {
   assert.equal(run.code, 0, run.stderr.slice(-2000));
 }
 
-describe('what tsbk writes', { skip }, () => {
+describe('what tsbk writes', () => {
   for (const flavour of FLAVOURS) {
-    test(`is restored by wal-g: ${title(flavour)}`, async () => {
+    const skip = walgLacks(flavour.env);
+    test(`is restored by wal-g: ${title(flavour)}`, { skip }, async () => {
       await using store = await openTestStore(flavour.store);
       const env = { ...store.env, ...flavour.env };
       await using primary = await startArchivingServer(
@@ -96,22 +80,23 @@ describe('what tsbk writes', { skip }, () => {
       );
       const expected = await sum(primary);
       await archiveEverything(primary);
-      const list = await runCommand(WALG, ['backup-list', '--detail'], { env });
+      const list = await runWalg(['backup-list', '--detail'], { env });
       assert.match(list.stdout, /base_0000000100000000/);
       for (const mode of [[], ['--reverse-unpack', '--skip-redundant-tars']]) {
         const directory = scratchPathForServerUser('by-walg');
-        succeed(await runCommand(WALG, ['backup-fetch', directory, 'LATEST', ...mode], { env }));
-        const command = `${WALG} wal-fetch %f %p`;
-        await using restored = await startByHand(directory, flavour.version, { command, env });
+        succeed(await runWalg(['backup-fetch', directory, 'LATEST', ...mode], { env }));
+        await using restored = await startByWalg(directory, { version: flavour.version, env });
         assert.equal(await sum(restored), expected);
       }
     });
   }
 });
 
-describe('what wal-g writes', { skip }, () => {
+describe('what wal-g writes', () => {
   for (const flavour of FLAVOURS) {
-    test(`is restored by tsbk, base backup of the data directory: ${title(flavour)}`, async () => {
+    const skip = walgLacks(flavour.env);
+    const how = `base backup of the data directory: ${title(flavour)}`;
+    test(`is restored by tsbk, ${how}`, { skip }, async () => {
       await using store = await openTestStore(flavour.store);
       const env = { ...store.env, ...flavour.env };
       await using primary = await startPostgres({
@@ -123,7 +108,8 @@ describe('what wal-g writes', { skip }, () => {
     });
   }
 
-  test('is restored by tsbk, base backup over the protocol: PostgreSQL 14', async () => {
+  const skip = walgLacks();
+  test('is restored by tsbk, base backup over the protocol: PostgreSQL 14', { skip }, async () => {
     await using store = await openTestStore('directory');
     await using primary = await startPostgres({
       version: 14,
@@ -143,7 +129,7 @@ async function checkFromWalg(given: {
 }): Promise<void> {
   const { primary, env, flavour } = given;
   await primary.query(ROWS);
-  const pushed = await runCommand(WALG, given.args, { env: { ...env, ...connectionEnv(primary) } });
+  const pushed = await runWalg(given.args, { env: { ...env, ...connectionEnv(primary) } });
   succeed(pushed);
   await primary.query("insert into kept select g, 'after' from generate_series(20001, 21000) g");
   const expected = await sum(primary);
@@ -158,9 +144,10 @@ async function checkFromWalg(given: {
   assert.equal(await sum(restored), expected);
 }
 
-describe('WAL files', { skip }, () => {
+describe('WAL files', () => {
   for (const method of ['lz4', 'zstd', 'brotli', 'none']) {
-    test(`travel in both directions: ${method}`, async () => {
+    const skip = walgLacks({ WALG_COMPRESSION_METHOD: method });
+    test(`travel in both directions: ${method}`, { skip }, async () => {
       await using store = await openTestStore('directory');
       await using server = await startArchivingServer(
         { ...store, env: { ...store.env, WALG_COMPRESSION_METHOD: method } },
@@ -173,7 +160,7 @@ describe('WAL files', { skip }, () => {
       mkdirSync(folder);
       giveToServerUser(folder);
       const byWalg = join(folder, 'by-walg');
-      succeed(await runCommand(WALG, ['wal-fetch', name, byWalg], { env }));
+      succeed(await runWalg(['wal-fetch', name, byWalg], { env }));
       const byTsbk = join(folder, 'by-tsbk');
       succeed(await runCommand(installedTsbk().archiveGet, [name, byTsbk], { env }));
       const compared = await runCommand('/usr/bin/cmp', [byWalg, byTsbk]);
@@ -183,7 +170,7 @@ describe('WAL files', { skip }, () => {
       const otherEnv = { ...other.env, WALG_COMPRESSION_METHOD: method };
       const segment = join(folder, name);
       succeed(await runCommand('/bin/cp', [byWalg, segment]));
-      succeed(await runCommand(WALG, ['wal-push', segment], { env: otherEnv }));
+      succeed(await runWalg(['wal-push', segment], { env: otherEnv }));
       const back = join(folder, 'back');
       succeed(await runCommand(installedTsbk().archiveGet, [name, back], { env: otherEnv }));
       assert.equal((await runCommand('/usr/bin/cmp', [back, byWalg])).code, 0);

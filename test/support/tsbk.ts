@@ -95,6 +95,8 @@ export interface TsbkOptions {
   readonly onStart?: (pid: number) => void;
   /** Called for each piece of standard error. */
   readonly onStderr?: (text: string) => void;
+  /** Kills the process that runs longer, and rejects. No bound if absent. */
+  readonly timeoutMs?: number;
 }
 
 /** Runs `tsbk` with arguments. Resolves whatever its exit code is. */
@@ -127,15 +129,29 @@ export async function runCommand(
     if (pid !== undefined) peakBytes = Math.max(peakBytes, residentPeak(pid));
   }, 50);
   if (pid !== undefined) options.onStart?.(pid);
+  let isLate = false;
+  const end = (): void => {
+    isLate = true;
+    child.kill('SIGKILL');
+    // What it started may hold them open for longer.
+    child.stdout.destroy();
+    child.stderr.destroy();
+  };
+  const { timeoutMs } = options;
+  const bound = timeoutMs === undefined ? undefined : setTimeout(end, timeoutMs);
   try {
     return await new Promise<TsbkRun>((done, fail) => {
       child.once('error', fail);
       child.once('close', (code, signal) => {
-        done({ code, signal, ...output, ms: performance.now() - start, peakBytes });
+        const command = [program, ...args].join(' ');
+        const late = `killed after ${timeoutMs} ms: ${command}\n${output.stderr.slice(-1000)}`;
+        if (isLate) fail(new Error(late));
+        else done({ code, signal, ...output, ms: performance.now() - start, peakBytes });
       });
     });
   } finally {
     clearInterval(watch);
+    clearTimeout(bound);
   }
 }
 
