@@ -83,7 +83,8 @@ export function startByWalg(
   return startFrom(directory, {
     version,
     waitFor: 'end-of-recovery',
-    env,
+    // Else each fetch starts another wal-g, for segments that nobody will ask for.
+    env: immediate ? { ...env, WALG_DOWNLOAD_CONCURRENCY: '1' } : env,
     settings: {
       restore_command: `${WALG} wal-fetch %f %p`,
       ...(immediate ? { recovery_target: 'immediate', recovery_target_action: 'promote' } : {}),
