@@ -50,6 +50,13 @@ const SEALED_CHAINS: readonly Chain[] = [
   ['stream', 'server', 'wal-g'],
 ];
 
+/** On backups that wal-g 3.0.8 had the server send, which it can up to PostgreSQL 14. */
+const ON_REMOTE: Flavour = { version: 14, codec: 'zstd', walgCodec: 'lz4', sealed: true };
+const REMOTE_CHAINS: readonly Chain[] = [
+  ['wal-g remote', 'stream', 'files'],
+  ['wal-g remote', 'files', 'wal-g'],
+];
+
 const DIAGONAL: readonly (readonly [Flavour, Chain])[] = [
   [{ version: 13, codec: 'zstd', walgCodec: 'lzma', sealed: false }, ['wal-g', 'stream', 'wal-g']],
   [{ version: 16, codec: 'lz4', walgCodec: 'zstd', sealed: true }, ['files', 'wal-g', 'files']],
@@ -75,6 +82,7 @@ if (isLong) {
   for (const flavour of SEALED) {
     testGroup({ flavour, chains: SEALED_CHAINS, ways: waysFor(flavour) });
   }
+  testGroup({ flavour: ON_REMOTE, chains: REMOTE_CHAINS, ways: waysFor(ON_REMOTE) });
 } else {
   for (const [flavour, chain] of DIAGONAL) {
     testGroup({ flavour, chains: [chain], ways: waysFor(flavour) });

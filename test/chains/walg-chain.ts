@@ -11,8 +11,11 @@ import {
 } from '../support/postgres.ts';
 import { runWalg, startByWalg, walgLacks } from '../support/walg.ts';
 
-/** Who takes a link: tsbk, named by where it finds what changed, or wal-g. */
-type Maker = 'server' | 'stream' | 'files' | 'summaries' | 'wal-g';
+/**
+ * Who takes a link: tsbk, named by where it finds what changed, or wal-g, of the data directory or,
+ * full backups only, of what the server sends.
+ */
+type Maker = 'server' | 'stream' | 'files' | 'summaries' | 'wal-g' | 'wal-g remote';
 
 /** The full backup, then the deltas, each on the one before. */
 export type Chain = readonly [Maker, Maker, Maker];
@@ -114,7 +117,11 @@ interface Link {
 async function takeOnTop(link: Link, below: Promise<string> | undefined): Promise<string> {
   const parent = await below;
   const args = parent === undefined ? ['--full'] : ['--delta-from-name', parent];
-  return link.maker === 'wal-g' ? takeByWalg(link, args) : takeByTsbk(link, args);
+  const { site, maker } = link;
+  if (maker === 'wal-g remote') return takeByWalg(link, args);
+  return maker === 'wal-g'
+    ? takeByWalg(link, [site.server.dataDir, ...args])
+    : takeByTsbk(link, args);
 }
 
 async function takeByTsbk({ site, maker }: Link, args: readonly string[]): Promise<string> {
@@ -127,7 +134,7 @@ async function takeByTsbk({ site, maker }: Link, args: readonly string[]): Promi
 
 async function takeByWalg({ site, flavour }: Link, args: readonly string[]): Promise<string> {
   const env = { ...site.env, ...settingsOf(flavour.walgCodec ?? flavour.codec, flavour) };
-  const run = await runWalg(['backup-push', site.server.dataDir, ...args], { env });
+  const run = await runWalg(['backup-push', ...args], { env });
   assert.equal(run.code, 0, run.stderr.slice(-2000));
   const name = /Wrote backup with name (base_\w+)/.exec(run.stderr)?.[1] ?? '';
   assert.equal(name.includes('_D_'), !args.includes('--full'), run.stderr);
