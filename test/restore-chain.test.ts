@@ -11,6 +11,8 @@ import { isTsbkError, type TsbkError } from '@tsbk/core/kernel/errors';
 import { instantFromMs } from '@tsbk/core/kernel/instant';
 import { toSystemId } from '@tsbk/core/kernel/system-id';
 import { inlineLanes } from '@tsbk/core/lanes/inline';
+import type { SumTask } from '@tsbk/core/ports/extract';
+import type { Lanes } from '@tsbk/core/ports/lanes';
 import { fetchBackup, type FetchRequest } from '@tsbk/core/restore/fetch';
 import { planRestore } from '@tsbk/core/restore/plan-restore';
 import { collect } from '@tsbk/core/stream/collect';
@@ -39,12 +41,15 @@ let scratch: string;
 let repository: FakeRepository;
 let destination: string;
 let onEvent: () => void;
+/** Files that a restore has read to sum them. */
+let readAgain: string[];
 
 beforeEach(() => {
   scratch = mkdtempSync(join(tmpdir(), 'tsbk-chain-'));
   repository = fakeRepository(join(scratch, 'repository'));
   destination = join(scratch, 'restored');
   onEvent = () => {};
+  readAgain = [];
 });
 
 afterEach(() => rmSync(scratch, { recursive: true }));
@@ -65,7 +70,17 @@ const request = (backup = 'LATEST'): FetchRequest => ({
 
 async function fetch(backup?: string) {
   const opened = await repository.open();
-  const inputs = { repository: opened, lanes: inlineLanes(opened, 2) };
+  const lanes: Lanes = inlineLanes(opened, 2);
+  const inputs = {
+    repository: opened,
+    lanes: {
+      ...lanes,
+      sumFiles: (task: SumTask, options: { readonly signal: AbortSignal }) => {
+        readAgain.push(...task.paths);
+        return lanes.sumFiles(task, options);
+      },
+    },
+  };
   return await fetchBackup(inputs, request(backup), { signal, report: () => onEvent() });
 }
 
@@ -370,6 +385,27 @@ describe('the manifest of a chain', () => {
     const content = Buffer.concat([page('AA0'), page('A1')]);
     assert.deepEqual(files, [line('base/1/10', content), built, taken]);
     assert.equal(systemId, FAKE_SYSTEM_ID);
+    assert.deepEqual(readAgain, []);
+  });
+
+  it('reads a file again that has pages from no backup', async () => {
+    const [name = ''] = storeChain(repository, [
+      { files: { 'base/1/10': whole(page('a0')) } },
+      { files: { 'base/1/10': increment(3, { 2: page('A2') }) } },
+    ]).slice(-1);
+    const incremental = line('base/1/INCREMENTAL.10', Buffer.from('what the server sent'));
+    const source = formatManifest({
+      systemId: toSystemId(FAKE_SYSTEM_ID),
+      walRanges: [],
+      files: [incremental],
+    });
+    const bytes = await collect(source, { maxBytes: 1e6, what: 'manifest' });
+    repository.put(`basebackups_005/${name}/backup_manifest`, bytes);
+    await fetch();
+    const path = join(destination, 'backup_manifest');
+    const content = Buffer.concat([page('a0'), ZEROS, page('A2')]);
+    assert.deepEqual(parseManifest(readFileSync(path), path).files, [line('base/1/10', content)]);
+    assert.deepEqual(readAgain, ['base/1/10']);
   });
 
   it('is held against what came from older backups, whole or in pages', async () => {

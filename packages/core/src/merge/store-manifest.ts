@@ -55,11 +55,13 @@ function builtFiles({ plan, folded }: Merged): BuiltFiles {
     isBuilt: (path) => sumOf(path) !== undefined,
     sum: (paths) =>
       Promise.resolve(
-        paths.map((path) => {
-          const sum = sumOf(path);
-          if (sum !== undefined) return sum;
-          throw differs(path, 'is an increment in the manifest, and in no tar');
-        }),
+        new Map(
+          paths.map((path) => {
+            const sum = sumOf(path);
+            if (sum !== undefined) return [path, sum];
+            throw differs(path, 'is an increment in the manifest, and in no tar');
+          }),
+        ),
       ),
   };
 }

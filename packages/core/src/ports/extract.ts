@@ -106,12 +106,19 @@ export type ExtractedMember = {
       /** Numbers of the pages below it that were placed. */
       readonly blocks: Uint32Array;
       readonly isComplete: boolean;
+      readonly runs: PageRuns;
     }
   /** The member had the open pages of a begun file, which is complete now. */
-  | { readonly kind: 'filled' }
+  | { readonly kind: 'filled'; readonly runs: PageRuns }
   /** Not placed but handed over: it has its turn when everything else is in place. */
   | ({ readonly kind: 'held'; readonly content: Uint8Array; readonly mode: number } & FileSum)
 );
+
+/**
+ * Sums of the pages that were placed: of each run of neighbours three numbers, its first page, how many
+ * they are, and their CRC-32C. Empty where files are not summed by that, or a page was cut.
+ */
+export type PageRuns = Uint32Array;
 
 /** What the manifest says of a file, as it was found. */
 export interface FileSum {

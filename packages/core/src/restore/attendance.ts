@@ -1,8 +1,9 @@
 import { numberOf } from '../kernel/name-index.ts';
 import type { TreePath } from '../kernel/tree-path.ts';
-import type { BegunFiles, ExtractedMember, WantedMembers } from '../ports/extract.ts';
+import type { BegunFiles, ExtractedMember, FileSum, WantedMembers } from '../ports/extract.ts';
 import { OpenPages } from '../repository/chain/open-pages.ts';
 import { TURN, type Roll } from '../repository/chain/roll.ts';
+import { PageSums } from './page-sums.ts';
 
 /** Of each file of a roll, by number, what there was of it before. */
 export interface ExistingFiles {
@@ -19,6 +20,7 @@ export interface ExistingFiles {
 export class Attendance {
   readonly #roll: Roll;
   readonly #pages: OpenPages;
+  readonly #sums = new PageSums();
   /** By number: 1 if nothing of the file is awaited any more. */
   readonly #done: Uint8Array;
   /** By number: 1 if the file was put together from pages. */
@@ -70,7 +72,21 @@ export class Attendance {
       this.#isBuilt[number] = 1;
       if (member.isComplete) this.#done[number] = 1;
     }
+    if (isFirst) this.#sum(number, member);
     return isFirst;
+  }
+
+  #sum(number: number, member: ExtractedMember): void {
+    if (member.kind !== 'pages' && member.kind !== 'filled') return;
+    if (member.kind === 'pages' && member.isNew) this.#sums.begin(number, member.limit);
+    this.#sums.add(number, member.runs);
+    if (this.#done[number] === 1) this.#sums.end(number);
+  }
+
+  /** Length and CRC-32C of a file that was put together; `undefined` if it must be read for that. */
+  sumOf(path: TreePath): FileSum | undefined {
+    const number = numberOf(this.#roll.names, path);
+    return number === undefined ? undefined : this.#sums.sumOf(number);
   }
 
   /** Whether the roll lists the path; `awaited` if it has not come from this backup. */

@@ -18,6 +18,7 @@ import { begunFile, type BegunFile } from '../repository/chain/begun-file.ts';
 import { memberBatches, type MemberBatches } from './member-batches.ts';
 import { HELD_BYTES_MAX, isHeld } from '../repository/chain/held-files.ts';
 import { fillFile, placeIncrement } from './place-pages.ts';
+import { RunSums } from './run-sums.ts';
 import { TURN } from '../repository/chain/roll.ts';
 
 /**
@@ -158,10 +159,12 @@ class Extraction {
     const content = this.#counted(body, fileChecksum('NONE'));
     const { mode, bytes } = header;
     const what = `${this.#task.tar.key}, ${printable(path)}`;
-    const pages = { path, mode, bytes, body: content, what };
+    // Of other checksums that of the whole does not follow from those of its pages.
+    const sums = this.#task.checksum === 'CRC32C' ? new RunSums() : undefined;
+    const pages = { path, mode, bytes, body: content, sums, what };
     if (turn === TURN.whole && begun !== undefined) {
-      await fillFile(this.#placer, pages, begun);
-      return this.#batches.member({ ...member, kind: 'filled' });
+      const runs = await fillFile(this.#placer, pages, begun);
+      return this.#batches.member({ ...member, kind: 'filled', runs });
     }
     const placed = await placeIncrement(this.#placer, pages, begun);
     this.#batches.member(

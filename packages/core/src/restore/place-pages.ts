@@ -6,7 +6,9 @@ import { PAGE_BYTES } from '../format/page.ts';
 import type { ByteSource } from '../ports/bytes.ts';
 import type { PageFile } from '../cluster/page-file.ts';
 import type { Placer } from '../cluster/place.ts';
+import type { PageRuns } from '../ports/extract.ts';
 import { pagesOf, type BegunFile } from '../repository/chain/begun-file.ts';
+import type { RunSums } from './run-sums.ts';
 
 /** A member of a tar that has pages of a file. */
 export interface PagesMember {
@@ -15,6 +17,8 @@ export interface PagesMember {
   /** Of the member, not of the file. */
   readonly bytes: number;
   readonly body: ByteSource;
+  /** Sums what is placed. */
+  readonly sums: RunSums | undefined;
   /** Names the member in messages. */
   readonly what: string;
 }
@@ -28,6 +32,7 @@ export interface PlacedPages {
   /** Numbers of the pages below it that were placed now. */
   readonly blocks: Uint32Array;
   readonly isComplete: boolean;
+  readonly runs: PageRuns;
 }
 
 /**
@@ -41,7 +46,7 @@ export async function placeIncrement(
   member: PagesMember,
   begun: BegunFile | undefined,
 ): Promise<PlacedPages | undefined> {
-  const { path, mode, bytes: entryBytes, what } = member;
+  const { path, mode, bytes: entryBytes, sums, what } = member;
   const reader = new ByteReader(member.body);
   const head = await readIncrementHead(reader, { entryBytes, what });
   // It may have pages beyond that length: WAL-G goes on reading a file that grows.
@@ -49,37 +54,45 @@ export async function placeIncrement(
     begun === undefined ? await placer.pages(path, mode, head.fileBytes) : placer.reopen(path);
   if (file === undefined) return undefined;
   try {
-    await copyPages(reader, { head, begun, file, what });
+    await copyPages(reader, { head, begun, sums, file, what });
     const limit = Math.min(begun?.limit ?? Infinity, head.fileBytes);
     const pages = pagesOf(limit);
     const blocks = head.blocks.filter((block) => block < pages && begun?.isTaken(block) !== true);
     const isComplete = blocks.length === openPages(begun, pages);
     await file.close({ isComplete });
-    return { isNew: begun === undefined, limit, blocks, isComplete };
+    return { isNew: begun === undefined, limit, blocks, isComplete, runs: runsOf(sums) };
   } catch (error) {
     file.abandon();
     throw error;
   }
 }
 
-/** Writes what of a whole file is still open in one that is begun, which is complete then. */
+/**
+ * Writes what of a whole file is still open in one that is begun, which is complete then. Gives the
+ * sums of that.
+ */
 export async function fillFile(
   placer: Placer,
-  { path, body }: PagesMember,
+  { path, body, sums }: PagesMember,
   begun: BegunFile,
-): Promise<void> {
+): Promise<PageRuns> {
   const file = placer.reopen(path);
   try {
     let position = 0;
     for await (const chunk of body) {
-      fillFrom(chunk, position, { file, begun });
+      fillFrom(chunk, position, { file, begun, sums });
       position += chunk.length;
     }
     await file.close({ isComplete: true });
+    return runsOf(sums);
   } catch (error) {
     file.abandon();
     throw error;
   }
+}
+
+function runsOf(sums: RunSums | undefined): PageRuns {
+  return sums?.done() ?? new Uint32Array();
 }
 
 function openPages(begun: BegunFile | undefined, pages: number): number {
@@ -92,6 +105,7 @@ function openPages(begun: BegunFile | undefined, pages: number): number {
 interface PagesWay {
   readonly head: IncrementHead;
   readonly begun: BegunFile | undefined;
+  readonly sums: RunSums | undefined;
   readonly file: PageFile;
   readonly what: string;
 }
@@ -117,7 +131,7 @@ async function copyPages(reader: ByteReader, way: PagesWay): Promise<void> {
 async function copyRun(
   reader: ByteReader,
   run: { readonly block: number; readonly count: number; readonly isTaken: boolean },
-  { begun, file, what }: PagesWay,
+  { begun, sums, file, what }: PagesWay,
 ): Promise<void> {
   let position = run.block * PAGE_BYTES;
   const end = position + run.count * PAGE_BYTES;
@@ -127,23 +141,33 @@ async function copyRun(
     if (chunk === undefined) {
       throw new TsbkError('tar-invalid', `${what}: the increment ends within its pages`);
     }
-    if (!run.isTaken) file.write(chunk.subarray(0, Math.max(limit - position, 0)), position);
+    if (!run.isTaken) {
+      const open = chunk.subarray(0, Math.max(limit - position, 0));
+      file.write(open, position);
+      sums?.add(open, position);
+    }
     position += chunk.length;
   }
 }
 
-function fillFrom(
-  chunk: Uint8Array,
-  start: number,
-  { file, begun }: { readonly file: PageFile; readonly begun: BegunFile },
-): void {
+interface FillWay {
+  readonly file: PageFile;
+  readonly begun: BegunFile;
+  readonly sums: RunSums | undefined;
+}
+
+function fillFrom(chunk: Uint8Array, start: number, { file, begun, sums }: FillWay): void {
   const end = Math.min(start + chunk.length, begun.limit);
   for (let from = start; from < end;) {
     const isTaken = begun.isTaken(Math.floor(from / PAGE_BYTES));
     let to = endOfPage(from);
     while (to < end && begun.isTaken(to / PAGE_BYTES) === isTaken) to += PAGE_BYTES;
     to = Math.min(to, end);
-    if (!isTaken) file.write(chunk.subarray(from - start, to - start), from);
+    if (!isTaken) {
+      const open = chunk.subarray(from - start, to - start);
+      file.write(open, from);
+      sums?.add(open, from);
+    }
     from = to;
   }
 }

@@ -11,8 +11,8 @@ import { differs } from './manifest-check.ts';
 export interface BuiltFiles {
   /** Whether a file was put together from pages. */
   isBuilt(path: TreePath): boolean;
-  /** Reads files of the restored tree and sums them, in their order. */
-  sum(paths: readonly TreePath[]): Promise<readonly FileSum[]>;
+  /** Length and checksum of each of these files. */
+  sum(paths: readonly TreePath[]): Promise<ReadonlyMap<TreePath, FileSum>>;
 }
 
 /** Enough lines that all lanes have files to read. */
@@ -72,8 +72,8 @@ async function completed(lines: readonly string[], files: BuiltFiles): Promise<s
   const built = lines.flatMap((line, index) => builtLine(line, index, files) ?? []);
   const sums = await files.sum(built.map(({ path }) => path));
   const result = [...lines];
-  for (const [order, { index, file, path, isIncremental }] of built.entries()) {
-    const sum = sums[order];
+  for (const { index, file, path, isIncremental } of built) {
+    const sum = sums.get(path);
     if (sum === undefined) throw new TypeError(`${path} was not summed`);
     if (isIncremental) {
       const comma = lines[index]?.endsWith(',') === true ? ',' : '';
