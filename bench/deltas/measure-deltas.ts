@@ -1,9 +1,10 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { archiveEverything } from '@tsbk/test/support/archiving-server';
 import { giveToServerUser, scratchPathForServerUser, startFrom } from '@tsbk/test/support/postgres';
 import { installedTsbk } from '@tsbk/test/support/tsbk';
 import type { Flavour } from '../contenders/contender.ts';
+import { putAway } from '../measure/put-away.ts';
 import { openSite, runSettled, writeScript, type Bench, type OpenSite } from '../scenarios/site.ts';
 import type { ChangingTable } from './changing-table.ts';
 import type { DeltaContender, DeltaSession } from './delta-contender.ts';
@@ -61,7 +62,7 @@ export async function measureChain(
     const usage = await runSettled(open.session.restore(directory), open);
     await compare(open, directory, { table: task.table, expected });
     task.record({ ...base, scenario: 'restore', share, links, usage });
-  }).finally(() => rmSync(directory, { recursive: true, force: true }));
+  }).finally(() => putAway(directory));
 }
 
 /** Opens a fresh repository; what fails in it is recorded. */

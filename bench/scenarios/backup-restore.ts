@@ -1,9 +1,10 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { giveToServerUser, scratchPathForServerUser, startFrom } from '@tsbk/test/support/postgres';
 import { installedTsbk } from '@tsbk/test/support/tsbk';
 import type { Contender, Flavour } from '../contenders/contender.ts';
 import { differences, fingerprintOf, type Fingerprint } from '../cluster/fingerprint.ts';
+import { putAway } from '../measure/put-away.ts';
 import type { Measurement } from '../results.ts';
 import { openSite, runSettled, writeScript, type Bench, type OpenSite } from './site.ts';
 
@@ -35,7 +36,7 @@ export async function backUpAndRestore(bench: Bench, task: BackupRestoreTask): P
   } catch (error) {
     record({ ...base, scenario, error: error instanceof Error ? error.message : String(error) });
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    putAway(directory);
   }
 }
 

@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { shellQuote } from '@tsbk/core/format/shell-quote';
 import { archiveEverything } from '@tsbk/test/support/archiving-server';
 import { giveToServerUser, scratchPath, type Server } from '@tsbk/test/support/postgres';
 import { openTestStore } from '@tsbk/test/support/store';
+import { putAway } from '../measure/put-away.ts';
 import type { Flavour, Session, Site } from '../contenders/contender.ts';
 import { childrenOf } from '../measure/process-tree.ts';
 import {
@@ -62,9 +63,7 @@ export async function openSite<S extends Archiving>(
       await archiveBy(bench.server, undefined, folder);
       await repository[Symbol.asyncDispose]();
       const directory = repository.env['WALG_FILE_PREFIX'];
-      for (const path of [folder, directory ?? folder]) {
-        rmSync(path, { recursive: true, force: true });
-      }
+      putAway(folder, directory ?? folder);
     },
   };
 }

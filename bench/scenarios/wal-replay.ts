@@ -1,9 +1,10 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { giveToServerUser, scratchPath, startFrom, type Server } from '@tsbk/test/support/postgres';
 import { copyCluster } from '@tsbk/test/support/postgres/cluster';
 import type { WalSupply } from '../cluster/wal-supply.ts';
 import { cpuMsOfMachine, cpuMsOfTree } from '../measure/process-tree.ts';
+import { putAway } from '../measure/put-away.ts';
 import type { Usage } from '../measure/run-measured.ts';
 import { startService } from '../measure/service.ts';
 import { emptyWal, type OpenWalSite } from './wal-site.ts';
@@ -55,7 +56,7 @@ export async function replayWal(
     const usage = { wallMs, cpuMs, serverCpuMs: 0, storeCpuMs, peakPssBytes: 0, peakRssBytes: 0 };
     return { usage, content: await contentOf(server) };
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    putAway(directory);
   }
 }
 

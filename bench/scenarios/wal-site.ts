@@ -7,6 +7,7 @@ import type { WalSupply } from '../cluster/wal-supply.ts';
 import type { Flavour } from '../contenders/contender.ts';
 import type { WalContender, WalSession, WalSite } from '../contenders/wal/wal-contender.ts';
 import { childrenOf } from '../measure/process-tree.ts';
+import { putAway } from '../measure/put-away.ts';
 import { runMeasured, type Surroundings } from '../measure/run-measured.ts';
 import { startService } from '../measure/service.ts';
 
@@ -49,8 +50,7 @@ export async function openWalSite(
       await service?.[Symbol.asyncDispose]();
       await repository[Symbol.asyncDispose]();
       const directory = repository.env['WALG_FILE_PREFIX'] ?? folder;
-      for (const path of [folder, dataDir, directory])
-        rmSync(path, { recursive: true, force: true });
+      putAway(folder, dataDir, directory);
     },
   };
 }

@@ -42,7 +42,8 @@ export class JsonParser {
   readonly #what: string;
   readonly #maxDepth: number;
   readonly #refuseDuplicates: boolean;
-  readonly #keys: (string | undefined)[] = Array.from({ length: 256 });
+  /** Made for the first key: most documents that are parsed one after the other are single numbers. */
+  #keys: (string | undefined)[] | undefined;
   #at = 0;
   #depth = 0;
 
@@ -154,6 +155,7 @@ export class JsonParser {
     const length = end - start;
     const slot =
       (length + 31 * this.#text.charCodeAt(start) + this.#text.charCodeAt(end - 1)) & 0xff;
+    this.#keys ??= Array.from({ length: 256 });
     const known = this.#keys[slot];
     if (known?.length === length && this.#text.startsWith(known, start)) {
       this.#at = end + 1;

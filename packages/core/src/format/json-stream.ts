@@ -56,6 +56,9 @@ type Expected = 'value' | 'value-or-end' | 'key' | 'key-or-end' | 'colon' | 'com
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const SPACE: ReadonlySet<number> = new Set([0x20, 0x0a, 0x0d, 0x09]);
+/** Without a backslash and what must stand behind one. */
+const PLAIN = /^[ -[\]-\uffff]*$/;
+const SHORT_INTEGER = /^[1-9]\d{0,14}$/;
 const WORD = /[^\s,:{}[\]"]+/y;
 const WORDS: Readonly<Record<string, JsonScalar>> = { true: true, false: false, null: null, 0: 0 };
 
@@ -149,22 +152,29 @@ class JsonScanner {
 
   #string(): boolean {
     const text = this.#text;
-    let end = this.#at + 1;
-    let isPlain = true;
-    for (let code = text.charCodeAt(end); code !== QUOTE; code = text.charCodeAt(end)) {
-      // Also false for NaN, the end of the text.
-      if (!(code >= 0x20)) {
-        if (end >= text.length) return false;
-        throw this.#error('a string with a control character');
-      }
-      if (code === BACKSLASH) isPlain = false;
-      end += code === BACKSLASH ? 2 : 1;
+    const start = this.#at + 1;
+    const quote = text.indexOf('"', start);
+    if (quote === -1) return false;
+    const string = text.slice(start, quote);
+    if (PLAIN.test(string)) this.#takeString(string, quote + 1);
+    else {
+      const end = this.#endOfString();
+      if (end === undefined) return false;
+      this.#takeString(this.#unescaped(text.slice(this.#at, end)), end);
     }
-    const string = isPlain
-      ? text.slice(this.#at + 1, end)
-      : this.#unescaped(text.slice(this.#at, end + 1));
-    this.#takeString(string, end + 1);
     return true;
+  }
+
+  /** Of one with escapes; `undefined` if it is not whole yet. */
+  #endOfString(): number | undefined {
+    const text = this.#text;
+    for (let at = this.#at + 1; at < text.length;) {
+      const code = text.charCodeAt(at);
+      if (code === QUOTE) return at + 1;
+      if (code < 0x20) throw this.#error('a string with a control character');
+      at += code === BACKSLASH ? 2 : 1;
+    }
+    return undefined;
   }
 
   #takeString(string: string, end: number): void {
@@ -203,6 +213,8 @@ class JsonScanner {
   }
 
   #scalar(word: string): JsonScalar {
+    // By far the most numbers are like this.
+    if (SHORT_INTEGER.test(word)) return Number(word);
     try {
       return parseJson(word, { what: this.#what }) as JsonScalar;
     } catch {
