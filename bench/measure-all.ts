@@ -90,7 +90,7 @@ async function measureTools(bench: Bench, tools: Tools): Promise<void> {
         await backUpAndRestore(bench, { contender, flavour, round, expected: check, record });
       }
     }
-    await measureWalRound(bench, tools, { round, contents });
+    if (round <= options.walRounds) await measureWalRound(bench, tools, { round, contents });
   }
 }
 
@@ -134,7 +134,7 @@ async function* durabilitiesOf(
     ...WATCHED_CONTENDERS.filter(isThere).map((command) => ({ command })),
     ...WAL_RECEIVERS.filter(isThere).map((receiver) => ({ receiver })),
   ];
-  for (let round = 1; round <= options.rounds; round += 1) {
+  for (let round = 1; round <= options.walRounds; round += 1) {
     for (const flavour of plainFlavours(options)) {
       for (const way of ways) yield await measureDurable({ flavour, round, version, width, way });
     }
@@ -169,13 +169,13 @@ async function describeRun(
 ): Promise<
   Omit<Results, 'measurements' | 'effects' | 'walContenders' | 'durabilities' | 'receivers'>
 > {
-  const { sizeGib, rounds, codec, width } = options;
+  const { sizeGib, rounds, walRounds, codec, width } = options;
   return {
     format: 1,
     startedAt: new Date().toISOString(),
     machine: describeMachine(),
     versions: describeVersions(),
-    options: { sizeGib, rounds, codec, width },
+    options: { sizeGib, rounds, walRounds, codec, width },
     cluster: { ...(await measureCluster(bench.server)), postgres: String(bench.server.version) },
     contenders: chosen.map((contender) => describe(contender, flavoursOf(options))),
   };

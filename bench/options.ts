@@ -9,6 +9,8 @@ const SCENARIOS = ['plain', 'encrypted', 'wal', 'durable', 'effect'] as const;
 export interface Options {
   readonly sizeGib: number;
   readonly rounds: number;
+  /** Of what concerns WAL, which takes longest. */
+  readonly walRounds: number;
   readonly codec: 'lz4' | 'zstd';
   readonly stores: readonly ('directory' | 's3')[];
   readonly scenarios: ReadonlySet<(typeof SCENARIOS)[number]>;
@@ -27,6 +29,7 @@ export interface Options {
 export const USAGE = `usage: npm run bench -- [options]
   --size GIB         database to back up (2)
   --rounds N         rounds, contenders taking turns in each (3)
+  --wal-rounds N     rounds of wal and durable, which take longest (as --rounds)
   --segments N       WAL segments of 16 MiB to archive and replay (500)
   --codec NAME       lz4 or zstd, at the levels that WAL-G uses (lz4)
   --store LIST       dir, s3 or both (dir,s3)
@@ -45,6 +48,7 @@ export function readOptions(args: readonly string[], home: string): Options {
     options: {
       size: { type: 'string' },
       rounds: { type: 'string' },
+      'wal-rounds': { type: 'string' },
       segments: { type: 'string' },
       codec: { type: 'string', default: 'lz4' },
       store: { type: 'string' },
@@ -57,10 +61,12 @@ export function readOptions(args: readonly string[], home: string): Options {
     },
   });
   const { codec, quick } = values;
+  const rounds = positive('--rounds', values.rounds ?? (quick ? '1' : '3'));
   if (codec !== 'lz4' && codec !== 'zstd') throw new TypeError('--codec is lz4 or zstd');
   return {
     sizeGib: positive('--size', values.size ?? (quick ? '0.2' : '2')),
-    rounds: positive('--rounds', values.rounds ?? (quick ? '1' : '3')),
+    rounds,
+    walRounds: positive('--wal-rounds', values['wal-rounds'] ?? String(rounds)),
     codec,
     stores: listOf(values.store ?? (quick ? 'dir' : 'dir,s3')).map(storeOf),
     scenarios: new Set(listOf(values.scenarios).map(scenarioOf)),

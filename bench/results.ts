@@ -69,6 +69,8 @@ export interface Results {
   readonly options: {
     readonly sizeGib: number;
     readonly rounds: number;
+    /** Of what concerns WAL; absent in earlier results, where they were `rounds`. */
+    readonly walRounds?: number;
     readonly codec: 'lz4' | 'zstd';
     readonly width: number;
   };

@@ -17,6 +17,8 @@ interface Line {
   readonly cpuSeconds: number;
   readonly serverSeconds: number;
   readonly peakMib: number;
+  readonly readMib: number;
+  readonly serverReadMib: number;
   readonly storedMib: number;
 }
 
@@ -40,6 +42,8 @@ function linesOf({ measurements }: DeltaResults): Line[] {
       cpuSeconds: of(({ usage }) => (usage?.cpuMs ?? NaN) / 1000),
       serverSeconds: of(({ usage }) => (usage?.serverCpuMs ?? NaN) / 1000),
       peakMib: of(({ usage }) => (usage?.peakPssBytes ?? NaN) / MIB),
+      readMib: of(({ usage }) => (usage?.readBytes ?? NaN) / MIB),
+      serverReadMib: of(({ usage }) => (usage?.serverReadBytes ?? NaN) / MIB),
       storedMib: of(({ storedBytes }) => (storedBytes ?? NaN) / MIB),
     };
   });
@@ -56,6 +60,8 @@ export function tableOfDeltas(results: DeltaResults): string {
     line.cpuSeconds.toFixed(2),
     line.serverSeconds.toFixed(2),
     line.peakMib.toFixed(0),
+    line.readMib.toFixed(0),
+    line.serverReadMib.toFixed(0),
     line.storedMib.toFixed(1),
   ]);
   const head = [
@@ -67,6 +73,8 @@ export function tableOfDeltas(results: DeltaResults): string {
     'CPU s',
     'server',
     'peak MiB',
+    'read MiB',
+    'server read',
     'stored MiB',
   ];
   return (
@@ -102,7 +110,8 @@ export function renderDeltas(results: DeltaResults): string {
 <h1>What a delta costs</h1>
 <p>${escapeHtml(results.startedAt.slice(0, 10))}, PostgreSQL ${options.postgres}, lz4, a directory, ${options.rounds} rounds in turns, medians.
 One table whose pages are changed one row each, evenly spread; a checkpoint and archiving before each delta.
-“server” is processor time of the PostgreSQL server meanwhile, archive_command included. Stored: all that the repository grew by.
+“server” is processor time of the PostgreSQL server meanwhile, archive_command included. Read: bytes that the program read
+from files and connections; “server read” the same of the server, of which a backup by the protocol has the files. Stored: all that the repository grew by.
 Each restored chain was started and every row compared.</p>
 <div class="charts">${charts.filter((chart) => chart !== '').join('\n')}</div>
 <div class="scroll"><pre>${escapeHtml(tableOfDeltas(results))}</pre></div>

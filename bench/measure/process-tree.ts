@@ -34,6 +34,14 @@ export function cpuMsOfTree(pid: number): number {
   return treeOf(pid).reduce((sum, each) => sum + cpuMsOf(each), 0);
 }
 
+/**
+ * Bytes that a tree of processes has read since it began, by any call and from wherever, its ended and
+ * awaited members included. 0 of processes that may not be looked at.
+ */
+export function readBytesOfTree(pid: number): number {
+  return treeOf(pid).reduce((sum, each) => sum + readBytesOf(each), 0);
+}
+
 /** Processor time in milliseconds that this machine has spent on anything, the kernel's own work included. */
 export function cpuMsOfMachine(): number {
   const [line = ''] = readFileSync('/proc/stat', 'latin1').split('\n');
@@ -65,6 +73,12 @@ function cpuMsOf(pid: number): number {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   // utime, stime, and those of awaited children
   return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks) * MS_PER_TICK, 0);
+}
+
+/** proc_pid_io(5): what read calls gave, page cache or not. */
+function readBytesOf(pid: number): number {
+  const text = tryTo(() => readFileSync(`/proc/${pid}/io`, 'latin1')) ?? '';
+  return Number(/^rchar: (\d+)$/m.exec(text)?.[1] ?? 0);
 }
 
 function kibibytes(text: string, field: string): number {

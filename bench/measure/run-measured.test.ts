@@ -25,6 +25,18 @@ describe('runMeasured', () => {
     assert.ok(usage.peakRssBytes >= usage.peakPssBytes);
   });
 
+  test('counts what a command and the server read', async () => {
+    const script = `
+      const { openSync, readSync } = require('node:fs');
+      const zeros = openSync('/dev/zero');
+      readSync(zeros, Buffer.alloc(50 * 1024 * 1024));`;
+    const usage = await runMeasured(grandchild(script), { ...AROUND, serverPid: process.pid });
+    const read = usage.readBytes ?? 0;
+    assert.ok(read >= 50 * 1024 * 1024, `${read} bytes`);
+    assert.ok(read < 100 * 1024 * 1024, `${read} bytes`);
+    assert.ok((usage.serverReadBytes ?? 0) >= read);
+  });
+
   test('tells what a failing command wrote', async () => {
     const failing = grandchild('console.error("no space"); process.exitCode = 3');
     await assert.rejects(runMeasured(failing, AROUND), /exited with 3: no space/);

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { serverUser } from '@tsbk/test/support/postgres';
-import { childrenOf, cpuMsOfTree, memoryOf, treeOf } from './process-tree.ts';
+import { childrenOf, cpuMsOfTree, memoryOf, readBytesOfTree, treeOf } from './process-tree.ts';
 
 const SAMPLE_MS = 50;
 
@@ -21,6 +21,10 @@ export interface Usage {
   readonly serverCpuMs: number;
   /** Processor time of the S3 server meanwhile; 0 for a directory. */
   readonly storeCpuMs: number;
+  /** Bytes that the command and what it waited for have read, from files and connections alike. */
+  readonly readBytes?: number;
+  /** The same of the PostgreSQL server meanwhile. */
+  readonly serverReadBytes?: number;
   /** Largest proportional set size of the tree that was seen. */
   readonly peakPssBytes: number;
   /** Largest sum of resident set sizes of the tree that was seen. */
@@ -49,6 +53,7 @@ export async function runMeasured(command: Command, around: Surroundings): Promi
   const serverBefore = cpuOf(around.serverPid);
   const storeBefore = cpuOf(around.storePid);
   const serviceBefore = cpuOf(around.servicePid);
+  const readBefore = readBytesOf(around.serverPid);
   const child = spawn('/bin/bash', ['-c', TIMED, 'time', command.program, ...command.args], {
     cwd: '/',
     env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: '/nonexistent', ...command.env },
@@ -62,16 +67,18 @@ export async function runMeasured(command: Command, around: Surroundings): Promi
   const timeout = setTimeout(() => killGroup(child), around.timeoutMs);
   try {
     const [stderr, times, code] = await outcomeOf(child);
-    const [realSeconds = NaN, ...cpuSeconds] = times.trim().split(' ').map(Number);
+    const [realSeconds = NaN, user = NaN, system = NaN, readBytes = NaN] = times
+      .trim()
+      .split(/\s+/)
+      .map(Number);
     if (code !== 0) throw new Error(`${command.program} exited with ${code}: ${tail(stderr)}`);
     return {
       wallMs: realSeconds * 1000,
-      cpuMs:
-        cpuSeconds.reduce((sum, seconds) => sum + seconds * 1000, 0) +
-        cpuOf(around.servicePid) -
-        serviceBefore,
+      cpuMs: (user + system) * 1000 + cpuOf(around.servicePid) - serviceBefore,
       serverCpuMs: cpuOf(around.serverPid) - serverBefore,
       storeCpuMs: cpuOf(around.storePid) - storeBefore,
+      readBytes,
+      serverReadBytes: readBytesOf(around.serverPid) - readBefore,
       ...sampler.stop(),
     };
   } finally {
@@ -81,8 +88,15 @@ export async function runMeasured(command: Command, around: Surroundings): Promi
   }
 }
 
-/** Three numbers go to descriptor 3; the command keeps its own standard error. */
-const TIMED = 'TIMEFORMAT=\'%3R %3U %3S\'; exec 4>&2; { time "$@" 2>&4 3>&- 4>&-; } 2>&3';
+/**
+ * Three numbers and what the shell and its children have read go to descriptor 3; the command keeps its
+ * own standard error.
+ */
+const TIMED = [
+  "TIMEFORMAT='%3R %3U %3S'; exec 4>&2",
+  '{ time "$@" 2>&4 3>&- 4>&-; } 2>&3',
+  'code=$?; read -r _ bytes < "/proc/$$/io"; echo "$bytes" >&3; exit "$code"',
+].join('\n');
 
 async function outcomeOf(child: ChildProcess): Promise<[string, string, number | string]> {
   const [, , stderr, times] = child.stdio;
@@ -115,6 +129,10 @@ function sampleMemory(shellPid: number, servicePid: number | undefined) {
 
 function cpuOf(pid: number | undefined): number {
   return pid === undefined ? 0 : cpuMsOfTree(pid);
+}
+
+function readBytesOf(pid: number | undefined): number {
+  return pid === undefined ? 0 : readBytesOfTree(pid);
 }
 
 function killGroup(child: ChildProcess): void {

@@ -29,7 +29,7 @@ function introduction(results: Results): string {
   const { cluster, options, startedAt, finishedAt } = results;
   const state = finishedAt === undefined ? ' <b>The run has not ended.</b>' : '';
   return `<p>One run on one machine, ${escapeHtml(startedAt.slice(0, 10))}: PostgreSQL ${cluster.postgres} with
-${formatSize(cluster.bytes)} in ${cluster.files} files, ${options.codec}, ${options.rounds} ${options.rounds === 1 ? 'round' : 'rounds'} in
+${formatSize(cluster.bytes)} in ${cluster.files} files, ${options.codec}, ${options.rounds} ${options.rounds === 1 ? 'round' : 'rounds'}${roundsOfWal(options)} in
 which the programs took turns. Medians; lines in the bars reach from the smallest to the largest value.${state}</p>`;
 }
 
@@ -74,4 +74,8 @@ function machine(results: Results): string {
     ([name, value]) => `<tr><th>${escapeHtml(name)}</th><td>${escapeHtml(value)}</td></tr>`,
   );
   return `<section><h2>Machine and versions</h2><table class="text">${rows.join('\n')}</table></section>`;
+}
+
+function roundsOfWal({ rounds, walRounds = rounds }: Results['options']): string {
+  return walRounds < rounds ? ` (${walRounds} of WAL)` : '';
 }
