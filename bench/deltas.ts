@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { POSTGRES_VERSIONS, startPostgres, type Server } from '@tsbk/test/support/postgres';
 import { changingTable } from './deltas/changing-table.ts';
-import { DELTA_CONTENDERS } from './deltas/contenders.ts';
+import { DELTA_CONTENDERS } from './deltas/contenders/all.ts';
 import { measureChain, measureCurve, type DeltaTask } from './deltas/measure-deltas.ts';
 import { renderDeltas, tableOfDeltas } from './deltas/page.ts';
 import type { DeltaMeasurement, DeltaResults } from './deltas/results.ts';

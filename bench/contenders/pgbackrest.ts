@@ -36,7 +36,10 @@ function open(site: Site): Session {
 }
 
 /** Writes its configuration for a server and a repository, and makes its commands. */
-export function pgBackRestIn(site: Site): (args: readonly string[]) => Command {
+export function pgBackRestIn(
+  site: Site,
+  options: readonly string[] = [],
+): (args: readonly string[]) => Command {
   const config = join(site.folder, 'pgbackrest.conf');
   const server = [
     `pg1-path=${site.server.dataDir}`,
@@ -44,7 +47,7 @@ export function pgBackRestIn(site: Site): (args: readonly string[]) => Command {
     `pg1-port=${site.server.port}`,
     `pg1-user=${site.server.user}`,
   ];
-  writeFileSync(config, configuration(site, [], server));
+  writeFileSync(config, configuration(site, options, server));
   return (args) => ({
     program: 'pgbackrest',
     args: [`--config=${config}`, '--stanza=bench', ...args],

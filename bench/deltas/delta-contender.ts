@@ -1,16 +1,20 @@
 import type { Contender, Site } from '../contenders/contender.ts';
 import type { Command } from '../measure/run-measured.ts';
 
+/** How many deltas a chain may have: more than any run takes. */
+export const MAX_STEPS = '1000';
+
 /** A program that takes deltas, in one repository. */
 export interface DeltaSession {
   /** Makes an empty repository ready. Not measured. */
   readonly prepare?: Command;
-  readonly archivePush: Command;
-  readonly archiveGet: Command;
+  /** Absent where the tool does not archive: its backups hold the WAL they need. */
+  readonly archivePush?: Command;
+  readonly archiveGet?: Command;
   readonly full: Command;
   readonly delta: Command;
   readonly restore: (directory: string) => Command;
-  readonly opens: 'as-restored' | 'by-harness';
+  readonly opens: 'alone' | 'as-restored' | 'by-harness';
 }
 
 /** One way to take a delta. */

@@ -100,7 +100,7 @@ async function compare(
   { table, expected }: { readonly table: ChangingTable; readonly expected: string },
 ): Promise<void> {
   const settings: Record<string, string> = {};
-  if (session.opens === 'by-harness') {
+  if (session.opens === 'by-harness' && session.archiveGet !== undefined) {
     const script = writeScript(join(site.folder, 'restore-command'), session.archiveGet);
     giveToServerUser(site.folder);
     settings['restore_command'] = `${script} %f %p`;
