@@ -5,14 +5,22 @@ import { fingerprintOf } from './cluster/fingerprint.ts';
 import { CONTENDERS } from './contenders/all.ts';
 import type { Contender, Flavour } from './contenders/contender.ts';
 import { WAL_CONTENDERS, WATCHED_CONTENDERS } from './contenders/wal/all.ts';
-import { WAL_RECEIVERS } from './contenders/wal/receivers.ts';
+import { TSBK_RECEIVER, WAL_RECEIVERS } from './contenders/wal/receivers.ts';
 import type { WalContender } from './contenders/wal/wal-contender.ts';
 import type { WalSupply } from './cluster/wal-supply.ts';
 import { describeMachine, describeVersions } from './machine.ts';
 import type { Options } from './options.ts';
-import type { DescribedContender, Durability, Effect, Measurement, Results } from './results.ts';
+import type {
+  DescribedContender,
+  Durability,
+  Effect,
+  Loss,
+  Measurement,
+  Results,
+} from './results.ts';
 import { backUpAndRestore } from './scenarios/backup-restore.ts';
 import { measureDurable, type DurableTask } from './scenarios/durable.ts';
+import { measureLoss } from './scenarios/loss.ts';
 import { loadIsAbsent, measureEffect } from './scenarios/effect.ts';
 import type { Bench } from './scenarios/site.ts';
 import { measureWal } from './scenarios/wal.ts';
@@ -35,6 +43,7 @@ export async function measureAll(bench: Bench, options: Options, run: Run): Prom
   const measurements: Measurement[] = [];
   const effects: Effect[] = [];
   const durabilities: Durability[] = [];
+  const losses: Loss[] = [];
   const receivers = WAL_RECEIVERS.filter(isChosen);
   const results = {
     ...(await describeRun(bench, options, chosen)),
@@ -43,6 +52,7 @@ export async function measureAll(bench: Bench, options: Options, run: Run): Prom
     effects,
     durabilities,
     receivers: receivers.map((one) => describe({ ...one, excluded: () => undefined }, [])),
+    losses,
   };
   const present = chosen.filter((contender) => contender.absent() === undefined);
   const presentForWal = chosenForWal.filter((contender) => contender.absent() === undefined);
@@ -55,6 +65,11 @@ export async function measureAll(bench: Bench, options: Options, run: Run): Prom
   for await (const durability of durabilitiesOf(bench, options, isChosen)) {
     durabilities.push(durability);
     run.say(describeDurability(durability));
+    run.save(results);
+  }
+  for await (const loss of lossesOf(bench, options, isChosen)) {
+    losses.push(loss);
+    run.say(describeLoss(loss));
     run.save(results);
   }
   // Last, because it changes the tables.
@@ -141,6 +156,19 @@ async function* durabilitiesOf(
   }
 }
 
+async function* lossesOf(
+  { server: { version } }: Bench,
+  { scenarios, rounds }: Options,
+  isChosen: (one: { readonly id: string }) => boolean,
+): AsyncGenerator<Loss> {
+  if (!scenarios.has('loss') || !isChosen({ id: TSBK_RECEIVER })) return;
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const receiver of ['survives', 'killed'] as const) {
+      yield await measureLoss({ round, receiver, version });
+    }
+  }
+}
+
 function partakers<C extends Pick<Contender, 'excluded'>>(
   present: readonly C[],
   flavour: Flavour,
@@ -167,7 +195,10 @@ async function describeRun(
   options: Options,
   chosen: readonly Contender[],
 ): Promise<
-  Omit<Results, 'measurements' | 'effects' | 'walContenders' | 'durabilities' | 'receivers'>
+  Omit<
+    Results,
+    'measurements' | 'effects' | 'walContenders' | 'durabilities' | 'receivers' | 'losses'
+  >
 > {
   const { sizeGib, rounds, walRounds, codec, width } = options;
   return {
@@ -220,6 +251,12 @@ function describeMeasurement(one: Measurement): string {
 function describeEffect({ contender, round, error, before, during }: Effect): string {
   const figures = [before, during].map((one) => `${one?.tps.toFixed(0)} tps`).join(', during ');
   return `${round} effect, ${contender}: ${error === undefined ? `before ${figures}` : `FAILED: ${error}`}`;
+}
+
+function describeLoss({ round, receiver, error, lost, acknowledged, windowMs }: Loss): string {
+  const outcome =
+    error === undefined ? `${lost} of ${acknowledged}, ${windowMs} ms` : `FAILED: ${error}`;
+  return `${round} loss, receiver ${receiver}: ${outcome}`;
 }
 
 function describeDurability({ contender, store, round, error, ms }: Durability): string {

@@ -4,7 +4,7 @@ import { CONTENDERS } from './contenders/all.ts';
 import { WAL_CONTENDERS } from './contenders/wal/all.ts';
 import { WAL_RECEIVERS } from './contenders/wal/receivers.ts';
 
-const SCENARIOS = ['plain', 'encrypted', 'wal', 'durable', 'effect'] as const;
+const SCENARIOS = ['plain', 'encrypted', 'wal', 'durable', 'loss', 'effect'] as const;
 
 export interface Options {
   readonly sizeGib: number;
@@ -33,7 +33,8 @@ export const USAGE = `usage: npm run bench -- [options]
   --segments N       WAL segments of 16 MiB to archive and replay (500)
   --codec NAME       lz4 or zstd, at the levels that WAL-G uses (lz4)
   --store LIST       dir, s3 or both (dir,s3)
-  --scenarios LIST   of plain, encrypted, wal, durable, effect (all); encrypted and effect use the directory
+  --scenarios LIST   of plain, encrypted, wal, durable, loss, effect (all); encrypted and effect use the
+                     directory, loss S3
   --only LIST        contenders by id, for example tsbk-remote,wal-g
   --no-verify        do not open and compare what the first round restored
   --quick            0.2 GiB, one round, directory only

@@ -49,6 +49,20 @@ export interface Durability {
   readonly p95Ms?: number;
 }
 
+/** What a primary that is killed together with its disk takes with it. */
+export interface Loss {
+  readonly round: number;
+  readonly receiver: 'survives' | 'killed';
+  readonly error?: string;
+  /** Transactions that clients were told of, and those of them that a restore does not have. */
+  readonly acknowledged?: number;
+  readonly lost?: number;
+  /** From the acknowledgement of the first that is lost to the kill; 0 if none is. */
+  readonly windowMs?: number;
+  readonly perSecond?: number;
+  readonly walMiBPerSecond?: number;
+}
+
 export interface DescribedContender {
   readonly id: string;
   readonly title: string;
@@ -83,6 +97,7 @@ export interface Results {
   /** Absent from runs before this was measured. */
   readonly durabilities?: readonly Durability[];
   readonly receivers?: readonly DescribedContender[];
+  readonly losses?: readonly Loss[];
 }
 
 /** Replaces the file as a whole, so that an interrupted run leaves what it had. */

@@ -29,7 +29,8 @@ async function main(): Promise<void> {
   const results = options.render ? earlierResults(options) : await measure(options);
   saveAs(join(options.out, 'report.html'), renderPage(results));
   process.stdout.write(`${renderText(results)}\n${join(options.out, 'report.html')}\n`);
-  const all = [...results.measurements, ...results.effects, ...(results.durabilities ?? [])];
+  const { measurements, effects, durabilities = [], losses = [] } = results;
+  const all = [...measurements, ...effects, ...durabilities, ...losses];
   if (all.some(({ error }) => error !== undefined)) process.exitCode = 1;
 }
 

@@ -4,6 +4,7 @@ import { renderWaits } from './durable-section.ts';
 import { renderEffects } from './effect-section.ts';
 import { escapeHtml } from './escape-html.ts';
 import { renderGroup } from './group-section.ts';
+import { renderLosses } from './loss-section.ts';
 import { STYLE } from './style.ts';
 import { summarize } from './summary.ts';
 
@@ -17,6 +18,7 @@ export function renderPage(results: Results): string {
 ${introduction(results)}
 ${sections.join('\n')}
 ${renderWaits(results)}
+${renderLosses(results)}
 ${renderEffects(results)}
 ${contenders(results)}
 ${method(results)}

@@ -5,6 +5,7 @@ import { renderChart } from './chart.ts';
 import { renderPage } from './page.ts';
 import { summarize } from './summary.ts';
 import { renderText } from './text.ts';
+import { summarizeLosses } from './losses.ts';
 import { summarizeWaits } from './waits.ts';
 
 const GIB = 1024 ** 3;
@@ -130,6 +131,39 @@ describe('summarizeWaits', () => {
   test('is empty, and not on the page, where nothing was measured', () => {
     assert.deepEqual(summarizeWaits(resultsOf([])), []);
     assert.doesNotMatch(renderPage(resultsOf([])), /From commit to durable/);
+  });
+});
+
+describe('summarizeLosses', () => {
+  const good = { perSecond: 500, walMiBPerSecond: 1, acknowledged: 4000 };
+  const losses = [
+    { ...good, round: 1, receiver: 'survives', lost: 0, windowMs: 0 },
+    { ...good, round: 1, receiver: 'killed', lost: 90, windowMs: 300 },
+    { ...good, round: 2, receiver: 'killed', lost: 10, windowMs: 100 },
+    { round: 3, receiver: 'killed', error: 'there is a <hole> in the middle' },
+  ] as const;
+  const results = { ...resultsOf([]), losses };
+
+  test('adds up what is gone, and keeps the longest window', () => {
+    const [survives, killed] = summarizeLosses(results);
+    assert.equal(survives?.lost, 0);
+    assert.deepEqual(killed, {
+      receiver: 'killed',
+      failures: ['there is a <hole> in the middle'],
+      rounds: 2,
+      acknowledged: 8000,
+      lost: 100,
+      perSecond: 500,
+      medianMs: 200,
+      maxMs: 300,
+    });
+    assert.match(renderText(results), /killed +2 +8000 +100 +200 +300 +1 FAILED/);
+    assert.match(renderPage(results), /<td>100<\/td>/);
+    assert.match(renderPage(results), /a &lt;hole&gt; in the middle/);
+  });
+
+  test('are not on the page where nothing was measured', () => {
+    assert.doesNotMatch(renderPage(resultsOf([])), /What is lost/);
   });
 });
 

@@ -1,5 +1,6 @@
 import type { Results } from '../results.ts';
 import type { Spread } from '../statistics.ts';
+import { summarizeLosses } from './losses.ts';
 import { summarize, titleOf, type Group, type Row } from './summary.ts';
 import { summarizeWaits } from './waits.ts';
 
@@ -21,7 +22,7 @@ const HEAD = [
 /** Medians as tables for a terminal; ratios are against WAL-G, above 1 is better. */
 export function renderText(results: Results): string {
   const groups = summarize(results).map((group) => `\n${titleOf(group)}\n${lines(group)}\n`);
-  return [...groups, ...waits(results)].join('');
+  return [...groups, ...waits(results), losses(results)].join('');
 }
 
 /** From commit to durable: medians over the rounds, and the longest of all. */
@@ -35,6 +36,18 @@ function waits(results: Results): string[] {
     const head = ['', 'median ms', '95 % ms', 'most ms', ''];
     return `\n${title}\n${[head, ...table].map(line).join('\n')}\n`;
   });
+}
+
+/** What was lost with a killed primary. */
+function losses(results: Results): string {
+  const table = summarizeLosses(results).map((row) => [
+    row.receiver,
+    ...[row.rounds, row.acknowledged, row.lost, row.medianMs, row.maxMs].map((n) => n.toFixed(0)),
+    row.failures.length > 0 ? `${row.failures.length} FAILED` : '-',
+  ]);
+  if (table.length === 0) return '';
+  const head = ['receiver', 'rounds', 'commits', 'lost', 'median ms', 'most ms', ''];
+  return `\nLost with a primary and its disk\n${[head, ...table].map(line).join('\n')}\n`;
 }
 
 function lines(group: Group): string {

@@ -23,8 +23,11 @@ export interface WalReceiver {
   readonly command: (site: ReceiverSite) => Command;
 }
 
+/** The only one whose pieces of an open segment a restore uses. */
+export const TSBK_RECEIVER = 'tsbk-receive';
+
 const tsbkReceive: WalReceiver = {
-  id: 'tsbk-receive',
+  id: TSBK_RECEIVER,
   title: 'tsbk, wal-receive',
   note: 'tsbk wal-receive with a slot, defaults: the open segment goes out in pieces each second',
   absent: () => undefined,

@@ -1,31 +1,17 @@
-/**
- * `node bench/loss-window.ts [rounds] [clients] [row bytes]`: what is lost with a primary and its disk while
- * `tsbk wal-receive` streams into an S3 server. Clients commit as fast as they can and keep count of
- * what was acknowledged; then every process of the server is killed at once and its directory is
- * removed; a restore from the repository alone tells what is there. In every second round the
- * receiver is killed at the same moment, as if it ran on the same machine.
- */
 import { rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseLsn } from '@tsbk/core/kernel/lsn';
 import { siteOf } from '@tsbk/test/support/backup-site';
 import { eventually } from '@tsbk/test/support/eventually';
-import { startPostgres, type Server } from '@tsbk/test/support/postgres';
+import { startPostgres, type PostgresVersion, type Server } from '@tsbk/test/support/postgres';
 import { childrenOf } from '@tsbk/test/support/process-tree';
 import { startReceiver, type Receiver } from '@tsbk/test/support/receiver';
 import { openTestStore } from '@tsbk/test/support/store';
+import type { Loss } from '../results.ts';
 
 const LOAD_MS = 8000;
-
-interface Round {
-  readonly receiver: 'survives' | 'killed';
-  readonly perSecond: number;
-  readonly walMiBPerSecond: number;
-  readonly acknowledged: number;
-  readonly lost: number;
-  /** From the acknowledgement of the first transaction that is lost to the kill. */
-  readonly windowMs: number;
-}
+const CLIENTS = 4;
+const ROW_BYTES = 256;
 
 /** One client: when each of its transactions was acknowledged. */
 interface Client {
@@ -34,7 +20,7 @@ interface Client {
   readonly ended: Promise<void>;
 }
 
-async function startClient(server: Server, id: number, rowBytes: number): Promise<Client> {
+async function startClient(server: Server, id: number): Promise<Client> {
   const session = await server.client();
   const ackedMs: number[] = [];
   const ended = (async () => {
@@ -42,7 +28,7 @@ async function startClient(server: Server, id: number, rowBytes: number): Promis
       await session.query('insert into acked values ($1, $2, repeat(md5(random()::text), $3))', [
         id,
         ackedMs.length + 1,
-        rowBytes >> 5,
+        ROW_BYTES >> 5,
       ]);
       ackedMs.push(performance.now());
     }
@@ -66,12 +52,33 @@ async function untilDrained(receiver: Receiver): Promise<void> {
   await receiver.said(/server-unreachable|cannot be reached/);
 }
 
-async function run(
-  number: number,
-  { clients, rowBytes }: { readonly clients: number; readonly rowBytes: number },
-): Promise<Round> {
+export interface LossTask {
+  readonly round: number;
+  /** Or it is killed together with the server, as if it ran on the same machine. */
+  readonly receiver: Loss['receiver'];
+  readonly version: PostgresVersion;
+}
+
+/**
+ * What is lost with a primary and its disk while `tsbk wal-receive` streams into an S3 server. Clients commit
+ * as fast as they can and keep count of what was acknowledged; then every process of the server is killed
+ * at once and its directory is removed; a restore from the repository alone tells what is there.
+ */
+export async function measureLoss(task: LossTask): Promise<Loss> {
+  const { round, receiver } = task;
+  try {
+    return { round, receiver, ...(await lose(task)) };
+  } catch (error) {
+    return { round, receiver, error: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function lose({
+  receiver: fate,
+  version,
+}: LossTask): Promise<Omit<Loss, 'round' | 'receiver'>> {
   await using store = await openTestStore('s3');
-  await using server = await startPostgres({ version: 17, settings: { fsync: 'on' } });
+  await using server = await startPostgres({ version, settings: { fsync: 'on' } });
   await using receiver = await startReceiver(server, store);
   const site = siteOf(server, store.env);
   await server.query('create table acked (client int, n int, pad text, primary key (client, n))');
@@ -82,11 +89,11 @@ async function run(
   const [from] = await server.query<{ lsn: string }>('select pg_current_wal_lsn() as lsn');
   const startMs = performance.now();
   const running = await Promise.all(
-    Array.from({ length: clients }, (_, id) => startClient(server, id, rowBytes)),
+    Array.from({ length: CLIENTS }, (_, id) => startClient(server, id)),
   );
   await sleep(LOAD_MS + Math.random() * 1000);
   const [to] = await server.query<{ lsn: string }>('select pg_current_wal_lsn() as lsn');
-  const survives = number % 2 === 0;
+  const survives = fate === 'survives';
   const killMs = performance.now();
   killAll(server);
   if (!survives) process.kill(receiver.pid, 'SIGKILL');
@@ -113,16 +120,10 @@ async function run(
   const seconds = (killMs - startMs) / 1000;
   const walBytes = Number((parseLsn(to?.lsn ?? '') ?? 0n) - (parseLsn(from?.lsn ?? '') ?? 0n));
   return {
-    receiver: survives ? 'survives' : 'killed',
     perSecond: Math.round(acknowledged / seconds),
     walMiBPerSecond: Number((walBytes / seconds / 1024 ** 2).toFixed(2)),
     acknowledged,
     lost,
     windowMs: Math.round(killMs - firstLostMs),
   };
-}
-
-const [rounds = 6, clients = 4, rowBytes = 256] = process.argv.slice(2).map(Number);
-for (let number = 0; number < rounds; number += 1) {
-  process.stdout.write(`${JSON.stringify(await run(number, { clients, rowBytes }))}\n`);
 }
