@@ -12,7 +12,13 @@ export interface DeltaWays {
 }
 
 export type SourceChoice =
-  | { readonly kind: 'source'; readonly source: DeltaSource; readonly reason: string }
+  | {
+      readonly kind: 'source';
+      readonly source: DeltaSource;
+      readonly reason: string;
+      /** What is left if that is refused, cheapest first. Empty where the source was asked for. */
+      readonly others: readonly DeltaSource[];
+    }
   | { readonly kind: 'none'; readonly reason: string };
 
 /** Cheapest first. */
@@ -25,17 +31,20 @@ export function chooseDeltaSource(wish: 'auto' | DeltaSource, ways: DeltaWays): 
   if (wish !== 'auto') {
     const problem = problemOf(wish, ways);
     return problem === undefined
-      ? { kind: 'source', source: wish, reason: 'as TSBK_DELTA_SOURCE says' }
+      ? { kind: 'source', source: wish, reason: 'as TSBK_DELTA_SOURCE says', others: [] }
       : { kind: 'none', reason: `TSBK_DELTA_SOURCE is ${wish}, and ${problem}` };
   }
   const problems: string[] = [];
+  const usable: DeltaSource[] = [];
   for (const source of ways.local ? LOCAL : REMOTE) {
     const problem = problemOf(source, ways);
-    if (problem === undefined)
-      return { kind: 'source', source, reason: reasonOf(source, problems) };
-    problems.push(problem);
+    if (problem === undefined) usable.push(source);
+    else if (usable.length === 0) problems.push(problem);
   }
-  return { kind: 'none', reason: problems.join(', and ') };
+  const [source, ...others] = usable;
+  return source === undefined
+    ? { kind: 'none', reason: problems.join(', and ') }
+    : { kind: 'source', source, reason: reasonOf(source, problems), others };
 }
 
 function reasonOf(source: DeltaSource, problems: readonly string[]): string {

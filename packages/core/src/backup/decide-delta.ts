@@ -30,6 +30,8 @@ export type DeltaDecision =
       readonly delta: Delta;
       /** Why the changes come from there: a clause for people. */
       readonly reason: string;
+      /** From where else they could come, cheapest first, if not from there. */
+      readonly others: readonly DeltaSource[];
     };
 
 export interface DeltaWish {
@@ -87,7 +89,8 @@ export async function decideDelta(
     manifestProblem: manifestProblem(repository, parent),
   });
   if (way.kind === 'none') return { kind: 'full', reason: way.reason, obstacle: true };
-  return { kind: 'delta', delta: { parent, source: way.source }, reason: way.reason };
+  const { source, reason, others } = way;
+  return { kind: 'delta', delta: { parent, source }, reason, others };
 }
 
 /** A chain has one key: a restore is given no more. */

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../kernel/error-codes.ts';
-import { isTsbkError, messageOf } from '../kernel/errors.ts';
+import { isTsbkError, messageOf, type TsbkError } from '../kernel/errors.ts';
 import { parseInstant, toInstant } from '../kernel/instant.ts';
 import { NameIndexBuilder, numberOf, type NameIndex } from '../kernel/name-index.ts';
 import { readManifest } from '../format/manifest.ts';
@@ -27,9 +27,14 @@ export async function knownOrProblem(
   try {
     return await readKnownFiles(repository, parent, { signal });
   } catch (error) {
-    if (DAMAGED.some((code) => isTsbkError(error, code))) return messageOf(error);
+    if (saysDamaged(error)) return messageOf(error);
     throw error;
   }
+}
+
+/** Whether an error of reading a parent's records says that nothing should be built on it. */
+export function saysDamaged(error: unknown): error is TsbkError {
+  return DAMAGED.some((code) => isTsbkError(error, code));
 }
 
 /**

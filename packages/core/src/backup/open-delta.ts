@@ -1,13 +1,12 @@
-import { isTsbkError, TsbkError } from '../kernel/errors.ts';
-import type { BackupRequest, BackupSource, OpenBackup } from '../ports/backup-source.ts';
+import { TsbkError } from '../kernel/errors.ts';
+import type { BackupRequest, OpenBackup } from '../ports/backup-source.ts';
 import type { Report } from '../ports/report.ts';
-import type { Repository } from '../repository/repository.ts';
-import type { DeltaWish } from './decide-delta.ts';
-import type { Delta } from './parent.ts';
-import { knownOrProblem } from './known-files.ts';
-import { parentManifest } from './parent-manifest.ts';
-import { parentProblem } from './parent-problem.ts';
-import { withSummaries } from './with-summaries.ts';
+import type { DeltaDecision, DeltaWish } from './decide-delta.ts';
+import { openByPages } from './open-by-pages.ts';
+import { openByServer } from './open-by-server.ts';
+import type { Attempt, Opener, OpenInputs, RefusedDelta } from './opener.ts';
+import type { Delta, DeltaSource } from './parent.ts';
+import { describeSource } from './pushed-delta.ts';
 
 /** A backup under way, and whether it is a delta. */
 export interface OpenedBackup {
@@ -17,56 +16,95 @@ export interface OpenedBackup {
   readonly reason: string;
 }
 
+interface OpenOptions {
+  readonly signal: AbortSignal;
+  readonly report: Report;
+}
+
+type DueDelta = Extract<DeltaDecision, { readonly kind: 'delta' }>;
+
+const OPENERS: Readonly<Record<DeltaSource, Opener>> = {
+  server: openByServer,
+  stream: openByPages,
+  files: openByPages,
+  summaries: openByPages,
+};
+
 /**
- * Starts a backup, a delta if it was decided so and nothing is in the way. Where something is, a full
- * backup is taken and a warning says why (`delta-refused`); with `fallback: 'fail'` that is an error.
+ * Starts a backup, a delta if it was decided so and nothing is in the way. A source that refuses is
+ * followed by the next one, if there is a choice, and a warning says so (`delta-source`). Where no delta
+ * can be taken a full backup is, and a warning says why (`delta-refused`); with `fallback: 'fail'` that
+ * is an error.
  */
 export async function openDelta(
-  { repository, source }: { readonly repository: Repository; readonly source: BackupSource },
+  inputs: OpenInputs,
   request: BackupRequest & DeltaWish,
-  { signal, report }: { readonly signal: AbortSignal; readonly report: Report },
+  { signal, report }: OpenOptions,
 ): Promise<OpenedBackup> {
-  const { decision, fallback } = request;
-  const full = async (reason: string, backup?: OpenBackup): Promise<OpenedBackup> => ({
-    backup: backup ?? (await source.open(request, { signal })),
-    delta: undefined,
-    reason,
-  });
-  const refused = (reason: string): string => {
-    if (fallback === 'fail') throw refusal(reason);
-    report({ kind: 'warning', code: 'delta-refused', text: `full backup instead: ${reason}` });
-    return reason;
+  const { decision } = request;
+  if (decision.kind === 'delta') {
+    const attempt = await openDue(inputs, { decision, request }, { signal, report });
+    if (attempt.kind === 'opened') return attempt;
+    return await openFullInstead(inputs, { refused: attempt, request }, { signal, report });
+  }
+  const { reason, obstacle } = decision;
+  if (obstacle) {
+    return await openFullInstead(inputs, { refused: { reason }, request }, { signal, report });
+  }
+  return { backup: await inputs.source.open(request, { signal }), delta: undefined, reason };
+}
+
+async function openFullInstead(
+  { source }: OpenInputs,
+  {
+    refused: { reason, error, backup },
+    request,
+  }: {
+    readonly refused: Pick<RefusedDelta, 'reason' | 'error' | 'backup'>;
+    readonly request: BackupRequest & DeltaWish;
+  },
+  { signal, report }: OpenOptions,
+): Promise<OpenedBackup> {
+  if (request.fallback === 'fail') {
+    await backup?.[Symbol.asyncDispose]();
+    throw error ?? refusal(reason);
+  }
+  report({ kind: 'warning', code: 'delta-refused', text: `full backup instead: ${reason}` });
+  return { backup: backup ?? (await source.open(request, { signal })), delta: undefined, reason };
+}
+
+/** By the source that was chosen, or by those that are left where it makes none. */
+async function openDue(
+  inputs: OpenInputs,
+  { decision, request }: { readonly decision: DueDelta; readonly request: BackupRequest },
+  { signal, report }: OpenOptions,
+): Promise<Attempt> {
+  const { delta, reason, others } = decision;
+  const first = { delta, reason };
+  let attempt = await OPENERS[delta.source](inputs, first, { request, signal });
+  for (const source of others) {
+    if (attempt.kind === 'opened' || attempt.by === 'parent') return attempt;
+    const text = `${describeSource(source)} instead: ${attempt.reason}`;
+    report({ kind: 'warning', code: 'delta-source', text });
+    const wanted = { delta: { ...delta, source }, reason: attempt.reason };
+    attempt = withReason(
+      await OPENERS[source](inputs, wanted, { request, signal }),
+      attempt.reason,
+    );
+  }
+  return attempt;
+}
+
+/** What is refused after another refusal is so for both reasons. */
+function withReason(attempt: Attempt, before: string): Attempt {
+  if (attempt.kind === 'opened') return attempt;
+  const { by, backup } = attempt;
+  return {
+    kind: 'refused',
+    by,
+    reason: `${before}, and ${attempt.reason}`,
+    ...(backup && { backup }),
   };
-  if (decision.kind === 'full') {
-    return await full(decision.obstacle ? refused(decision.reason) : decision.reason);
-  }
-  const { delta, reason } = decision;
-  if (delta.source === 'server') {
-    try {
-      const sinceManifest = await parentManifest(repository, delta.parent, { signal });
-      const backup = await source.open({ ...request, sinceManifest }, { signal });
-      return { backup, delta, reason };
-    } catch (error) {
-      if (fallback === 'fail' || !isTsbkError(error, 'delta-refused')) throw error;
-      return await full(refused(error.message));
-    }
-  }
-  const { parent } = delta;
-  const known = await knownOrProblem(repository, parent, { signal });
-  if (typeof known === 'string') return await full(refused(known));
-  const backup = await source.open(request, { signal });
-  try {
-    const problem = await parentProblem(repository, { parent, start: backup.start }, { signal });
-    if (problem === undefined) {
-      const chosen = { backup, delta: { ...delta, known }, reason };
-      const told = await withSummaries(repository, chosen, { signal });
-      return { ...told, backup };
-    }
-    return await full(refused(problem), backup);
-  } catch (error) {
-    await backup[Symbol.asyncDispose]();
-    throw error;
-  }
 }
 
 function refusal(reason: string): TsbkError {

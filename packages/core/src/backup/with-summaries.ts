@@ -2,12 +2,8 @@ import type { BackupPosition, OpenBackup } from '../ports/backup-source.ts';
 import type { WalStretch } from '../ports/changed-blocks.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
 import { readHistory } from '../repository/wal-way/read-history.ts';
-import type { Delta, ParentBackup } from './parent.ts';
-
-interface ReasonedDelta {
-  readonly delta: Delta;
-  readonly reason: string;
-}
+import type { ReasonedDelta } from './opener.ts';
+import type { ParentBackup } from './parent.ts';
 
 /**
  * The delta with what the server's WAL summaries say was changed, if that is its source. Where they

@@ -116,6 +116,11 @@ export const ERROR_CODES = {
     retry: false,
     doc: 'A delta is due and cannot be taken, or not as TSBK_DELTA_SOURCE says; the message says why. With TSBK_DELTA_FALLBACK=full a full backup is taken instead.',
   },
+  'parent-refused': {
+    exit: 'failure',
+    retry: false,
+    doc: 'A delta is due, and the server refuses the backup that it would build on: it is of another cluster or history, ahead of the server, or its manifest is not what PostgreSQL wrote. No delta by another source is taken on it either. With TSBK_DELTA_FALLBACK=full a full backup is taken instead.',
+  },
   'target-unreachable': {
     exit: 'failure',
     retry: false,

@@ -118,7 +118,8 @@ export interface BackupRequest {
   /**
    * The manifest of an earlier backup: of the files it lists the server sends only what changed since,
    * as `INCREMENTAL.` members (PostgreSQL 17 and later). `open` throws `delta-refused` where the
-   * server cannot or will not; what the source of these bytes throws comes out as it is.
+   * server cannot or will not, `parent-refused` where that speaks, or may speak, against the earlier
+   * backup itself; what the source of these bytes throws comes out as it is.
    */
   readonly sinceManifest?: ByteSource | undefined;
 }

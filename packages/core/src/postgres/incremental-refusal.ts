@@ -22,6 +22,17 @@ interface Refusal {
   readonly hint: string;
 }
 
+/**
+ * Those that say nothing against the parent, only that no increments of it can be had. (Nothing for it
+ * either: see decision 18.) A reason that we cannot read may be any of the others.
+ */
+const OF_THE_WAY: ReadonlySet<RefusalReason> = new Set([
+  'summaries-off',
+  'summaries-missing',
+  'summarizer-stuck',
+  'unsupported',
+]);
+
 const TAKE_FULL = 'Take a full backup; the next delta stands on that.';
 
 /**
@@ -68,7 +79,7 @@ const REFUSALS: readonly Refusal[] = [
   {
     reason: 'other-timeline',
     sqlState: '55000',
-    words: /not in this server's history|requires WAL from (?:initial|final) timeline/,
+    words: /not in this server's history|requires WAL from [a-z-]+ timeline/,
     hint: `The parent lies on another timeline. ${TAKE_FULL}`,
   },
   {
@@ -95,12 +106,16 @@ export function refusalReasonOf(error: unknown): RefusalReason | undefined {
   return find(error, state)?.reason ?? 'unknown';
 }
 
-/** `delta-refused` for a server's refusal; everything else as it is. */
+/**
+ * `delta-refused` for a server's refusal, `parent-refused` if that may be because of the parent;
+ * everything else as it is.
+ */
 export function asRefusal(error: unknown): unknown {
   const reason = refusalReasonOf(error);
   if (reason === undefined || !isTsbkError(error)) return error;
   const hint = find(error, sqlStateOf(error) ?? '')?.hint ?? TAKE_FULL;
-  return new TsbkError('delta-refused', error.message, { hint, cause: error });
+  const code = OF_THE_WAY.has(reason) ? 'delta-refused' : 'parent-refused';
+  return new TsbkError(code, error.message, { hint, cause: error });
 }
 
 function find(error: unknown, state: string): Refusal | undefined {

@@ -11,8 +11,8 @@ const MAJOR_WITH_INCREMENTALS = 17;
 /**
  * Gives the session the manifest of an earlier backup, against which its next BASE_BACKUP can be
  * incremental. The server parses as it reads and may refuse before it has everything, so its answer
- * is awaited while the manifest is sent. Throws `delta-refused`, and what `manifest` throws. After
- * any error the session must be closed: a manifest that an earlier call gave it would still count.
+ * is awaited while the manifest is sent. Throws `delta-refused`, `parent-refused` and what `manifest`
+ * throws. After any error the session must be closed: a manifest that an earlier call gave it would still count.
  */
 export async function uploadManifest(
   session: ReplicationSession,
