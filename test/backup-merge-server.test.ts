@@ -22,6 +22,7 @@ const SODIUM = {
   WALG_LIBSODIUM_KEY: `${'00'.repeat(31)}2c`,
   WALG_LIBSODIUM_KEY_TRANSFORM: 'hex',
 };
+const OTHER_KEY = { WALG_LIBSODIUM_KEY: `${'00'.repeat(31)}2d` };
 const LINKS = 4;
 
 interface Merged {
@@ -85,6 +86,33 @@ function isWhole(root: string, name: string): boolean {
   return [...contentsOf(root, name).values()].every((content) => content === 'whole');
 }
 
+/** By the commands that show backups, and for those that were not merged by nothing new. */
+async function isShownAsMerged(
+  site: BackupSite,
+  name: string,
+  merged: readonly string[],
+): Promise<void> {
+  const shown = await site.tsbk(['backup-show', name]);
+  assert.deepEqual(shown.stdout.match(/(?<=^merged of +)\S+$/gm), merged);
+  const asJson = await site.tsbk(['backup-show', name, '--json']);
+  assert.deepEqual((JSON.parse(asJson.stdout) as { merged: unknown }).merged, merged);
+  const listed = await site.tsbk(['backup-list', '--detail', '--json']);
+  const backups = JSON.parse(listed.stdout) as { backup_name: string; merged?: unknown }[];
+  const found = backups.filter((backup) => 'merged' in backup);
+  assert.deepEqual(
+    found.map((backup) => [backup.backup_name, backup.merged]),
+    [[name, merged]],
+  );
+  const table = await site.tsbk(['backup-list', '--detail']);
+  assert.match(table.stdout, / merged_backups *$/m);
+  assert.match(table.stdout, new RegExp(`^${name} .* ${merged.length} *$`, 'm'));
+  assert.match(table.stdout, new RegExp(`^${merged[0]} .* - *$`, 'm'));
+  // Who cannot read it lists as before.
+  const blind = await site.tsbk(['backup-list', '--detail'], { env: OTHER_KEY });
+  assert.equal(blind.code, 0, blind.stderr);
+  assert.doesNotMatch(blind.stdout, /merged/);
+}
+
 describe('a chain that is merged', () => {
   it('of a server that makes incrementals, encrypted, with a tablespace', async () => {
     await using site = await openBackupSite({
@@ -107,6 +135,7 @@ describe('a chain that is merged', () => {
     const { name, merged } = await merge(site, newest);
     assert.deepEqual(merged, chain.toReversed());
     assert.ok(isWhole(root, name));
+    await isShownAsMerged(site, name, merged);
     await server.query("update moving set pad = 'after' where n % 900 = 1");
     await server.query('insert into placed values (0)');
     const { delta, name: top } = await site.push();

@@ -376,8 +376,15 @@ describe('a merge', () => {
 
 describe('a merge is refused', () => {
   it('of a full backup', async () => {
-    const [full] = storeChain(repository, [FULL, DELTA]);
-    assert.match((await refused(full ?? '')).message, /is a full backup already/);
+    const [full, delta] = storeChain(repository, [FULL, DELTA]);
+    const error = await refused(full ?? '');
+    assert.equal(error.code, 'nothing-to-merge');
+    assert.match(error.message, /^base_\w+ is a full backup already/);
+    // What a merge before has made is the newest one.
+    await merge(delta ?? '');
+    const again = await refused('LATEST');
+    assert.equal(again.code, 'nothing-to-merge');
+    assert.match(again.message, /^the newest backup, base_\w+, is/);
   });
 
   it('when a backup of the chain is gone, in the words of a restore', async () => {

@@ -9,6 +9,8 @@ export const backupList: CommandDeclaration = {
   description: [
     'Lists complete backups, oldest first. Text has the columns of WAL-G, JSON its keys; 64-bit ' +
       'numbers in JSON are numbers, as WAL-G prints them.',
+    'What `backup-merge` made is told with --detail: by a last column, which is there only then, with the ' +
+      'number of backups that it was made of, and in JSON by their names (`merged`).',
   ],
   positionals: [],
   flags: [

@@ -8,7 +8,7 @@ export const backupShow: CommandDeclaration = {
   summary: 'show everything that is recorded of one backup',
   description: [
     'Shows times, sizes, server version, WAL range, tablespaces, user data and parts of a backup, ' +
-      'and whether the WAL it needs is in the archive.',
+      'what a delta builds on, what a merged backup was made of, and whether the WAL it needs is in the archive.',
   ],
   positionals: [{ name: 'NAME', doc: 'Name of the backup, or LATEST.' }],
   flags: [JSON_FLAG],

@@ -6,6 +6,7 @@ import { stringifyJson } from '@tsbk/core/format/json';
 import { indentJson } from '../render/indent-json.ts';
 import { factsOf } from '@tsbk/core/repository/backup-facts';
 import { newestFirst, readCatalog, type BackupSummary } from '@tsbk/core/repository/catalog';
+import { readMerged } from '@tsbk/core/repository/read-merged';
 import type { CommandContext, Run } from '../command.ts';
 import { detailObject, plainObject, segmentOf, STORAGE_NAME } from '../render/backup-json.ts';
 import { renderTable } from '../render/table.ts';
@@ -21,12 +22,23 @@ export const runBackupList: Run = async (context) => {
   for (const { problem } of broken) {
     context.errOut(`warning: ${problem.message}; this backup is not listed\n`);
   }
-  if (context.flags.on('json') === true) printJson(context, sorted);
-  else printText(context, sorted);
+  const detail = context.flags.on('detail') === true;
+  const merged = detail ? await readMerged(repository, sorted, { signal: context.signal }) : NONE;
+  if (context.flags.on('json') === true) printJson(context, sorted, merged);
+  else printText(context, sorted, merged);
   return EXIT.ok;
 };
 
-function printText(context: CommandContext, backups: readonly BackupSummary[]): void {
+/** What backups were merged from, by their names. */
+type Merged = ReadonlyMap<string, readonly string[]>;
+
+const NONE: Merged = new Map();
+
+function printText(
+  context: CommandContext,
+  backups: readonly BackupSummary[],
+  merged: Merged,
+): void {
   if (backups.length === 0) {
     context.errOut('no backups found\n');
     return;
@@ -34,9 +46,14 @@ function printText(context: CommandContext, backups: readonly BackupSummary[]): 
   const detail = context.flags.on('detail') === true;
   const head = ['backup_name', 'modified', 'wal_file_name', 'storage_name'];
   if (detail) head.push(...DETAIL_KEYS);
+  // A column that WAL-G does not have: only where it says something.
+  const mergedCells = (name: string): string[] =>
+    merged.size > 0 ? [String(merged.get(name)?.length ?? '-')] : [];
+  if (merged.size > 0) head.push('merged_backups');
   const rows = backups.map((backup) => [
     ...plainCells(backup),
     ...(detail ? detailCells(backup) : []),
+    ...mergedCells(backup.name),
   ]);
   context.out(`${renderTable(head, rows, { boxed: context.flags.on('pretty') === true })}\n`);
 }
@@ -74,12 +91,20 @@ function detailCells(backup: BackupSummary): string[] {
   ];
 }
 
-function printJson(context: CommandContext, backups: readonly BackupSummary[]): void {
+function printJson(
+  context: CommandContext,
+  backups: readonly BackupSummary[],
+  merged: Merged,
+): void {
   const detail = context.flags.on('detail') === true;
-  const list = backups.map((backup) => ({
-    ...plainObject(backup),
-    ...(detail ? detailObject(backup) : {}),
-  }));
+  const list = backups.map((backup) => {
+    const from = merged.get(backup.name);
+    return {
+      ...plainObject(backup),
+      ...(detail ? detailObject(backup) : {}),
+      ...(from === undefined ? {} : { merged: from }),
+    };
+  });
   const text = stringifyJson(list);
   context.out(`${context.flags.on('pretty') === true ? indentJson(text, 4) : text}\n`);
 }

@@ -121,6 +121,11 @@ export const ERROR_CODES = {
     retry: false,
     doc: 'A delta is due, and the server refuses the backup that it would build on: it is of another cluster or history, ahead of the server, or its manifest is not what PostgreSQL wrote. No delta by another source is taken on it either. With TSBK_DELTA_FALLBACK=full a full backup is taken instead.',
   },
+  'nothing-to-merge': {
+    exit: 'failure',
+    retry: false,
+    doc: 'The backup that was to be merged builds on no other: it is a full one already. Nothing was done.',
+  },
   'target-unreachable': {
     exit: 'failure',
     retry: false,

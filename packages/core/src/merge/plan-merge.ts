@@ -54,8 +54,8 @@ export interface MergeWarning {
 const LATEST = 'LATEST';
 
 /**
- * Decides what becomes of a chain and writes nothing. What makes the request senseless throws: `usage`
- * for a full backup, `backup-missing`, `record-invalid`, `wrong-key`, `key-missing`.
+ * Decides what becomes of a chain and writes nothing. What makes the request senseless throws:
+ * `nothing-to-merge` for a full backup, `backup-missing`, `record-invalid`, `wrong-key`, `key-missing`.
  */
 export async function planMerge(
   repository: Repository,
@@ -66,9 +66,7 @@ export async function planMerge(
   const newest = await readBackup(repository, wanted, { signal });
   const parsed = parseBackupName(newest.name);
   if (newest.sentinel.delta === undefined && parsed?.parentSegment === undefined) {
-    throw new TsbkError('usage', `${newest.name} is a full backup already`, {
-      hint: 'Name a delta: what it builds on is folded into a new full backup of its moment.',
-    });
+    throw nothingToMerge(newest.name, asked);
   }
   if (parsed === undefined) {
     throw new TsbkError('record-invalid', `${newest.name} does not say in which segment it starts`);
@@ -114,6 +112,16 @@ async function warningsOf(
   if (last === undefined || last.name === name) return [];
   const text = `wal-g takes the backup that was stored last for LATEST: that is the merged one from now on, and was ${last.name}`;
   return [{ code: 'walg-latest', text }];
+}
+
+function nothingToMerge(name: string, asked: string): TsbkError {
+  const isLatest = asked === LATEST;
+  const what = isLatest ? `the newest backup, ${name},` : name;
+  return new TsbkError('nothing-to-merge', `${what} is a full backup already`, {
+    hint: isLatest
+      ? 'There is nothing to do: restores of it read one backup. Name a delta (tsbk backup-list) if an older one is meant.'
+      : 'Name a delta (tsbk backup-list): what it builds on is folded into a new full backup of its moment.',
+  });
 }
 
 /** Two backups cannot have one name. */

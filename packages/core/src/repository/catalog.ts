@@ -142,8 +142,8 @@ export async function readBackup(
   };
 }
 
-/** The side record, where it can be read: one who can only write may still list. */
-async function readSide(
+/** The side record, where it can be read: one who can only write may still list. Throws `wrong-key`. */
+export async function readSide(
   repository: Repository,
   { summary, keys }: { readonly summary: BackupSummary; readonly keys: readonly string[] },
   { signal }: RunOptions,
