@@ -187,6 +187,16 @@ describe('a directory store', () => {
     assert.equal((await readdir(join(at.root, 'wal_005'))).length, keys.length);
   });
 
+  it('has no folders left of an upload that is discarded', async () => {
+    await using at = await place();
+    const begun = await at.store.upload('base/of/a/part', { signal });
+    for await (const upload of at.store.unfinished('base/', { signal })) {
+      await upload.discard({ signal });
+    }
+    assert.deepEqual(await readdir(at.root), []);
+    await begun.abort({ signal });
+  });
+
   it('without room is full, and holds nothing half-written (B1)', async () => {
     await using at = await place();
     // 512 blocks of 1024 bytes: no file may become larger.

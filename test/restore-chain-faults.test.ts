@@ -59,6 +59,8 @@ const CLEAR: readonly ErrorCode[] = [
   'object-truncated',
   'object-corrupt',
   'record-invalid',
+  // "…, or it is damaged": what has no record of its key tells by its first bytes.
+  'wrong-key',
 ];
 
 describe('a chain of three backups on S3', () => {
@@ -135,7 +137,7 @@ describe('a chain of three backups on S3', () => {
     return error;
   }
 
-  const keyPattern = (key: string): RegExp => new RegExp(`${RegExp.escape(key)}$`);
+  const keyPattern = (key: string): RegExp => new RegExp(`${key.replaceAll('.', '\\.')}$`);
 
   for (const fault of FAULTS) {
     const what = fault.kind === 'status' ? `${fault.status}` : fault.kind;

@@ -9,7 +9,7 @@ import { toSystemId } from '@tsbk/core/kernel/system-id';
 import { formatSideRecord } from '@tsbk/core/repository/side-record';
 import { collect } from '@tsbk/core/stream/collect';
 import { storeChain, incrementOf, page, PAGE, type ChainFile } from './fake-chain.ts';
-import { FAKE_SYSTEM_ID, type FakeRepository } from './fake-repository.ts';
+import { FAKE_SYSTEM_ID, fakeControlFile, type FakeRepository } from './fake-repository.ts';
 import { treeOf } from './file-tree.ts';
 import type { Seeded } from './seeded.ts';
 
@@ -47,7 +47,9 @@ export async function storeProvenChain(
     return { files: { PG_VERSION: VERSION, ...files }, directories: DIRECTORIES };
   });
   const names = storeChain(repository, links);
-  await storeManifest(repository, names.at(-1) ?? '', links.at(-1)?.files ?? {});
+  const control: ChainFile = { kind: 'whole', content: fakeControlFile() };
+  const listed = { ...links.at(-1)?.files, 'global/pg_control': control };
+  await storeManifest(repository, names.at(-1) ?? '', listed);
   for (const name of names) storeSide(repository, name);
   const files = new Map([...state].map(([path, pages]) => [path, Buffer.concat(pages)]));
   return { names, files };

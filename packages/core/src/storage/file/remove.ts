@@ -39,7 +39,8 @@ async function syncNearest(root: Root, directory: string, sync: DirectorySync): 
   await sync(root.path, root);
 }
 
-async function removeEmptyFolders(root: Root, directory: string): Promise<void> {
+/** This folder and those around it, up to the first that has something in it. */
+export async function removeEmptyFolders(root: Root, directory: string): Promise<void> {
   for (const folder of foldersUpTo(root, directory)) {
     try {
       await rmdir(folder);

@@ -1,9 +1,10 @@
 import { opendir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { checkKeyPrefix } from '../../kernel/object-key.ts';
 import type { CallOptions, UnfinishedUpload } from '../../ports/blob-store.ts';
 import { fileError, isAbsent } from './errors.ts';
 import { directoryExists, resolveRoot } from './paths.ts';
+import { removeEmptyFolders } from './remove.ts';
 import { parseTempName } from './temp-name.ts';
 import { discardTemp } from './upload.ts';
 
@@ -20,7 +21,11 @@ export async function* listUnfinished(
     const parsed = parseTempName(key);
     if (parsed === undefined) continue;
     const path = join(root.path, key);
-    yield { key: parsed.target, started: parsed.started, discard: () => discardTemp(path) };
+    const discard = async (): Promise<void> => {
+      await discardTemp(path);
+      await removeEmptyFolders(root, dirname(path));
+    };
+    yield { key: parsed.target, started: parsed.started, discard };
   }
 }
 
