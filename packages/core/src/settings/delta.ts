@@ -35,7 +35,7 @@ export const DELTA_SETTINGS = {
     kind: choice(['auto', 'server', 'stream', 'files', 'summaries']),
     default: 'auto',
     commands: ['backup-push'],
-    doc: 'Who finds out what changed: the server (PostgreSQL 17, summarize_wal), tsbk in what the server sends, tsbk in the files, or the files by WAL summaries. `auto` takes the cheapest that there is.',
+    doc: 'Who finds out what changed: the server (PostgreSQL 17, summarize_wal), tsbk in what the server sends, tsbk in the files, or the files by WAL summaries. `auto` takes the cheapest that there is, and the next one where a server refuses.',
   }),
   deltaFallback: setting({
     env: ['TSBK_DELTA_FALLBACK'],
