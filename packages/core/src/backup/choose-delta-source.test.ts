@@ -23,6 +23,18 @@ describe('chooseDeltaSource', () => {
     noneBecause({ ...REMOTE, local: true }, /reads the files itself/);
   });
 
+  it('has others after the cheapest one, unless one was asked for', () => {
+    const of = (wish: 'auto' | 'server', ways: DeltaWays) => {
+      const choice = chooseDeltaSource(wish, ways);
+      assert.equal(choice.kind, 'source');
+      return [choice.source, ...choice.others];
+    };
+    assert.deepEqual(of('auto', REMOTE), ['server', 'stream']);
+    assert.deepEqual(of('auto', { ...REMOTE, summarizesWal: false }), ['stream']);
+    assert.deepEqual(of('auto', { ...REMOTE, local: true }), ['summaries', 'files']);
+    assert.deepEqual(of('server', REMOTE), ['server']);
+  });
+
   it('says why there is none', () => {
     const choice = chooseDeltaSource('files', REMOTE);
     assert.deepEqual(choice, {
