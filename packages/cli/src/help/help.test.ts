@@ -96,6 +96,10 @@ Usage: tsbk backup-list [options]
 Lists complete backups, oldest first. Text has the columns of WAL-G, JSON its keys;
 64-bit numbers in JSON are numbers, as WAL-G prints them.
 
+What \`backup-merge\` made is told with --detail: by a last column, which is there only
+then, with the number of backups that it was made of, and in JSON by their names
+(\`merged\`).
+
 Options:
   --pretty                  Draw a table, or indent the JSON.
   --detail                  Add times, host, data directory, version and WAL positions.
