@@ -59,6 +59,7 @@ const CLEAR: readonly ErrorCode[] = [
   'object-truncated',
   'object-corrupt',
   'record-invalid',
+  'tar-invalid',
   // "…, or it is damaged": what has no record of its key tells by its first bytes.
   'wrong-key',
 ];
