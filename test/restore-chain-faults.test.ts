@@ -24,7 +24,7 @@ import { seeded } from './support/seeded.ts';
 
 const { signal } = new AbortController();
 const EVER = 1_000_000;
-const ROUNDS = process.env['TSBK_TEST_LONG'] === undefined ? 12 : 300;
+const ROUNDS = process.env['TSBK_TEST_LONG'] === undefined ? 8 : 300;
 
 /** What an answer or a connection can do; all of it has been seen of real services. */
 const FAULTS: readonly Fault[] = [
@@ -76,7 +76,7 @@ describe('a chain of three backups on S3', () => {
     scratch = mkdtempSync(join(tmpdir(), 'tsbk-chain-faults-'));
     site = fakeRepository(join(scratch, 'repository'));
     chain = await storeProvenChain(site, seeded(7), { files: 12, pages: 40 });
-    at = await onModel({ options: { requestTimeoutMs: 400 } });
+    at = await onModel({ options: { requestTimeoutMs: 300 } });
     for (const { path, kind } of treeOf(site.root)) {
       if (kind === 'file')
         await at.store.put(path, readFileSync(join(site.root, path)), { signal });
