@@ -6,6 +6,7 @@ import type { SystemId } from '../kernel/system-id.ts';
 import type { WalFileName } from '../kernel/wal-file.ts';
 import { checkWalSegment } from '../format/wal/page-header.ts';
 import type { ByteSource } from '../ports/bytes.ts';
+import { release } from '../stream/release.ts';
 
 /** A WAL file of the server, opened and checked. */
 export interface OpenWalFile extends AsyncDisposable {
@@ -79,23 +80,46 @@ async function check(
   return checkWalSegment(name, page.subarray(0, bytesRead), bytes).systemId;
 }
 
-async function* read(
-  handle: FileHandle,
-  expected: { readonly path: string; readonly size: bigint; readonly mtimeNs: bigint },
-): ByteSource {
-  let position = 0;
-  // One buffer for all: fresh memory costs more than the reading does.
-  const buffer = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, Number(expected.size)));
-  while (position < Number(expected.size)) {
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length, position);
-    if (bytesRead === 0) throw unreadable(expected.path, 'became shorter while it was read');
-    position += bytesRead;
-    yield buffer.subarray(0, bytesRead);
+interface Expected {
+  readonly path: string;
+  readonly size: bigint;
+  readonly mtimeNs: bigint;
+}
+
+async function* read(handle: FileHandle, expected: Expected): ByteSource {
+  const size = Number(expected.size);
+  // Two for all: fresh memory costs more than the reading does.
+  let buffer = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, size));
+  let other = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, size));
+  let coming: Promise<Buffer> | undefined;
+  try {
+    for (let at = 0; at < size;) {
+      const chunk = await (coming ?? readSome(handle, buffer, { at, path: expected.path }));
+      at += chunk.length;
+      [buffer, other] = [other, buffer];
+      // The next one is read while the reader is busy with this one.
+      coming = at < size ? readSome(handle, buffer, { at, path: expected.path }) : undefined;
+      coming?.catch(() => undefined);
+      yield chunk;
+    }
+  } finally {
+    await coming?.catch(() => undefined);
+    for (const each of [buffer, other]) release(each);
   }
   const after = await handle.stat({ bigint: true });
   if (after.size !== expected.size || after.mtimeNs !== expected.mtimeNs) {
     throw unreadable(expected.path, 'changed while it was read');
   }
+}
+
+async function readSome(
+  handle: FileHandle,
+  into: Buffer,
+  { at, path }: { readonly at: number; readonly path: string },
+): Promise<Buffer> {
+  const { bytesRead } = await handle.read(into, 0, into.length, at);
+  if (bytesRead === 0) throw unreadable(path, 'became shorter while it was read');
+  return into.subarray(0, bytesRead);
 }
 
 async function openOrThrow(path: string): Promise<FileHandle> {

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ByteReader } from '../../format/byte-reader.ts';
 import type { ByteSource } from '../../ports/bytes.ts';
 import { asBuffer } from '../../stream/collect.ts';
+import { release } from '../../stream/release.ts';
 import { PREFIX_BYTES, compressBlock } from './block.ts';
 import { UNCOMPRESSED } from './frame-format.ts';
 import { xxh32 } from './xxh32.ts';
@@ -40,6 +41,7 @@ export async function* lz4Compress(source: ByteSource): ByteSource {
     yield endOfFrame(checksum.digest());
   } finally {
     await reader.close();
+    release(gathered);
   }
 }
 

@@ -6,6 +6,8 @@ import { describe, it } from 'node:test';
 import { isTsbkError } from '../../kernel/errors.ts';
 import { writeVerified } from './write-verified.ts';
 
+const canTransfer = typeof ArrayBuffer.prototype.transfer === 'function';
+
 describe('writing with verification', () => {
   it('writes where it should, in as many pieces as it takes', async (t) => {
     const path = await mkdtemp(join(tmpdir(), 'tsbk-write-'));
@@ -17,6 +19,18 @@ describe('writing with verification', () => {
     await writeVerified(handle, Buffer.alloc(0), 7);
     await handle.close();
     assert.deepEqual(await readFile(join(path, 'a')), bytes);
+  });
+
+  it('leaves no memory for the collector', { skip: !canTransfer }, async (t) => {
+    const path = await mkdtemp(join(tmpdir(), 'tsbk-write-'));
+    t.after(() => rm(path, { recursive: true }));
+    const bytes = Buffer.alloc(1024 * 1024);
+    const handle = await open(join(path, 'a'), 'wx+');
+    const before = process.memoryUsage().arrayBuffers;
+    for (let turn = 0; turn < 8; turn += 1) await writeVerified(handle, bytes, 0);
+    const grown = process.memoryUsage().arrayBuffers - before;
+    await handle.close();
+    assert.ok(grown < 4 * bytes.length, `${grown} bytes`);
   });
 
   for (const [what, broken] of [

@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { TsbkError } from '../../kernel/errors.ts';
+import { release } from '../../stream/release.ts';
 
 const PIECE_BYTES = 1024 * 1024;
 
@@ -13,16 +14,21 @@ export async function writeVerified(
   bytes: Uint8Array,
   offset: number,
 ): Promise<void> {
-  const copy = Buffer.allocUnsafe(Math.min(bytes.length, PIECE_BYTES));
-  for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
-    const piece = bytes.subarray(at, at + PIECE_BYTES);
-    await writeAll(handle, piece, offset + at);
-    const read = await readAll(handle, copy.subarray(0, piece.length), offset + at);
-    if (read === piece.length && copy.compare(piece, 0, read, 0, read) === 0) continue;
-    throw new TsbkError(
-      'store-corrupt-write',
-      `the file system returned other bytes than were written at offset ${offset + at}`,
-    );
+  const copy = Buffer.allocUnsafeSlow(Math.min(bytes.length, PIECE_BYTES));
+  try {
+    for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+      const piece = bytes.subarray(at, at + PIECE_BYTES);
+      await writeAll(handle, piece, offset + at);
+      const read = await readAll(handle, copy.subarray(0, piece.length), offset + at);
+      if (read === piece.length && copy.compare(piece, 0, read, 0, read) === 0) continue;
+      throw new TsbkError(
+        'store-corrupt-write',
+        `the file system returned other bytes than were written at offset ${offset + at}`,
+      );
+    }
+  } finally {
+    // A small heap is collected whole for every few of these.
+    release(copy);
   }
 }
 
