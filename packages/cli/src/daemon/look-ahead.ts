@@ -40,7 +40,12 @@ export class LookAhead {
   readonly #options: LookAheadOptions;
   readonly #durable = new Map<string, Remembered>();
   readonly #stop = new AbortController();
-  #run: Promise<void> | undefined;
+  readonly #workers = new Set<Promise<void>>();
+  /** What to push next, and what is being pushed. */
+  #planned: string[] = [];
+  readonly #underWay = new Set<string>();
+  #planning: Promise<void> | undefined;
+  #isSound = true;
 
   constructor(options: LookAheadOptions) {
     this.#options = options;
@@ -71,10 +76,12 @@ export class LookAhead {
 
   /** Looks for files that are ready, and goes on until there are none. */
   wake(): void {
-    if (this.#run !== undefined || this.#stop.signal.aborted) return;
-    this.#run = this.#pushAll().finally(() => {
-      this.#run = undefined;
-    });
+    if (this.#stop.signal.aborted) return;
+    this.#isSound = true;
+    while (this.#workers.size < this.#options.width()) {
+      const worker = this.#work().finally(() => this.#workers.delete(worker));
+      this.#workers.add(worker);
+    }
   }
 
   /** Resolves when nothing is pushed ahead any more, after `ms` at the latest, or when `signal` aborts. */
@@ -82,7 +89,7 @@ export class LookAhead {
     const settled = new AbortController();
     const either = AbortSignal.any([signal, settled.signal]);
     const late = this.#options.clock.sleep(ms, { signal: either }).catch(() => undefined);
-    await Promise.race([this.#run, late]);
+    await Promise.race([Promise.all(this.#workers), late]);
     settled.abort();
   }
 
@@ -91,22 +98,28 @@ export class LookAhead {
     this.#stop.abort(reason);
   }
 
-  async #pushAll(): Promise<void> {
-    const { width } = this.#options;
+  /** One of `width`. None waits for the others: as long as there is something to push, all are at it. */
+  async #work(): Promise<void> {
     for (;;) {
-      const paths = await this.#find();
-      if (paths.length === 0) return;
-      let isSound = true;
-      const work = async (): Promise<void> => {
-        for (;;) {
-          const path = isSound ? paths.shift() : undefined;
-          if (path === undefined) return;
-          isSound = (await this.#pushOne(path)) && isSound;
-        }
-      };
-      await Promise.all(Array.from({ length: width() }, work));
+      if (this.#planned.length === 0) await (this.#planning ??= this.#plan());
+      const path = this.#planned.shift();
+      if (path === undefined) return;
+      this.#underWay.add(path);
+      const isDone = await this.#pushOne(path);
+      this.#underWay.delete(path);
+      if (!isDone) this.#isSound = false;
+      if (this.#isSound) continue;
       // After a failure nothing is tried until somebody asks, and is told.
-      if (!isSound) return;
+      this.#planned = [];
+      return;
+    }
+  }
+
+  async #plan(): Promise<void> {
+    try {
+      this.#planned = await this.#find();
+    } finally {
+      this.#planning = undefined;
     }
   }
 
@@ -126,9 +139,11 @@ export class LookAhead {
     const { dataDir, clock, most } = this.#options;
     const folder = join(dataDir, 'pg_wal');
     const found: string[] = [];
-    for (const { name } of await readyFiles(folder, most() + this.#durable.size)) {
+    const known = this.#durable.size + this.#underWay.size;
+    for (const { name } of await readyFiles(folder, most() + known)) {
       if (found.length >= most()) break;
       const path = join(folder, name);
+      if (this.#underWay.has(path)) continue;
       const identity = await settledIdentity(path, clock);
       if (identity === undefined || this.#durable.get(path)?.identity === identity) continue;
       found.push(path);
