@@ -13,6 +13,7 @@ import { directoryExists, objectPath, resolveRoot } from './paths.ts';
 import { makeDurable } from './publish.ts';
 import { getFile, statFile } from './read.ts';
 import { removeFile } from './remove.ts';
+import { sharedLook } from './shared-look.ts';
 import { listUnfinished } from './unfinished.ts';
 import { beginUpload } from './upload.ts';
 
@@ -37,12 +38,14 @@ export function openFileStore(
   { clock }: { readonly clock: Clock },
 ): BlobStore {
   const sync = createDirectorySync();
+  const rootNow = sharedLook(resolveRoot);
+  const exists = sharedLook(directoryExists);
   return {
     url: options.root,
     limits: LIMITS,
     stat: async (key, { signal }) => {
       signal.throwIfAborted();
-      return statFile(await resolveRoot(options.root), key);
+      return statFile(await rootNow(options.root), key, { exists });
     },
     confirm: (key, callOptions) => existsDurably({ ...options, clock, sync }, key, callOptions),
     get: async (key, getOptions) => {

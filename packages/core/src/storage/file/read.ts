@@ -12,9 +12,13 @@ import { directoryExists, linkRefused, objectPath, type Root } from './paths.ts'
 const CHUNK_BYTES = 256 * 1024;
 
 /** What the directory knows of an object, `undefined` if there is none. */
-export async function statFile(root: Root, key: string): Promise<BlobInfo | undefined> {
+export async function statFile(
+  root: Root,
+  key: string,
+  { exists = directoryExists }: { readonly exists?: typeof directoryExists } = {},
+): Promise<BlobInfo | undefined> {
   const path = objectPath(root, key);
-  if (!(await directoryExists(dirname(path)))) return undefined;
+  if (!(await exists(dirname(path)))) return undefined;
   try {
     return infoOf(key, path, await lstat(path, { bigint: true }));
   } catch (error) {
