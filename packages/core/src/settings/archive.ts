@@ -28,7 +28,7 @@ export const ARCHIVE_SETTINGS = {
   pushAhead: setting({
     env: ['TSBK_PUSH_AHEAD', 'TOTAL_BG_UPLOADED_LIMIT'],
     kind: integer(0, 10_000),
-    default: 64,
+    default: 128,
     commands: ['archive-push', 'daemon'],
     doc: 'How many further files one archive-push or the daemon stores at most while it is at it, so that PostgreSQL is answered at once when it asks for them. With `0` it stores the asked one alone, and remembers nothing.',
   }),
