@@ -27,6 +27,7 @@ describe('The daemon, pushing ahead', { timeout: 60_000 }, () => {
   let begun: Push[];
   let failures: string[];
   let ahead: LookAhead;
+  let most: number;
 
   beforeEach(() => {
     dataDir = mkdtempSync(join(tmpdir(), 'tsbk-ahead-'));
@@ -34,11 +35,12 @@ describe('The daemon, pushing ahead', { timeout: 60_000 }, () => {
     for (const name of FILES) offer(name);
     begun = [];
     failures = [];
+    most = 2;
     ahead = new LookAhead({
       dataDir,
       clock: LATER,
       width: () => 2,
-      most: () => 2,
+      most: () => most,
       push: async (path) => {
         const seen = await ahead.look(path);
         await new Promise<void>((resolve, reject) => {
@@ -101,6 +103,21 @@ describe('The daemon, pushing ahead', { timeout: 60_000 }, () => {
     for (const name of FILES) {
       assert.ok(await ahead.recalls(join(dataDir, 'pg_wal', name), PLACE), name);
     }
+  });
+
+  it('passes over what somebody asked for since it was planned, and what is gone', async () => {
+    most = FILES.length;
+    ahead.wake();
+    await untilBegun(2);
+    const [third = '', fourth = ''] = FILES.slice(2).map((name) => join(dataDir, 'pg_wal', name));
+    await ahead.remember(third, await ahead.look(third), PLACE);
+    rmSync(fourth);
+    begun[0]?.end();
+    begun[1]?.end();
+    assert.deepEqual((await untilBegun(4)).slice(2), FILES.slice(4));
+    for (const { end } of begun) end();
+    await idle();
+    assert.deepEqual([begun.length, failures.length], [4, 0]);
   });
 
   it('tries nothing more after a failure until somebody asks', async () => {

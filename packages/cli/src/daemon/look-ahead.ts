@@ -105,7 +105,8 @@ export class LookAhead {
       const path = this.#planned.shift();
       if (path === undefined) return;
       this.#underWay.add(path);
-      const isDone = await this.#pushOne(path);
+      // Somebody may have asked for it since it was planned.
+      const isDone = (await this.#isDone(path)) || (await this.#pushOne(path));
       this.#underWay.delete(path);
       if (!isDone) this.#isSound = false;
       if (this.#isSound) continue;
@@ -136,19 +137,23 @@ export class LookAhead {
 
   /** What is ready, settled and not known to be durable, in the order in which it will be asked for. */
   async #find(): Promise<string[]> {
-    const { dataDir, clock, most } = this.#options;
+    const { dataDir, most } = this.#options;
     const folder = join(dataDir, 'pg_wal');
     const found: string[] = [];
     const known = this.#durable.size + this.#underWay.size;
     for (const { name } of await readyFiles(folder, most() + known)) {
       if (found.length >= most()) break;
       const path = join(folder, name);
-      if (this.#underWay.has(path)) continue;
-      const identity = await settledIdentity(path, clock);
-      if (identity === undefined || this.#durable.get(path)?.identity === identity) continue;
+      if (this.#underWay.has(path) || (await this.#isDone(path))) continue;
       found.push(path);
     }
     return found;
+  }
+
+  /** Whether a file is durable as it is now, or gone, or too fresh to be pushed ahead. */
+  async #isDone(path: string): Promise<boolean> {
+    const identity = await this.look(path);
+    return identity === undefined || this.#durable.get(path)?.identity === identity;
   }
 }
 
