@@ -29,10 +29,10 @@ export const runBackupPush: Run = async (context) => {
     context.out(await planText(context, repository, opened));
     return EXIT.ok;
   }
-  // A delta may have so little that one lane is done before another one has started.
+  // Of a delta little may come; what reads the data directory needs its threads in any case.
   const isDelta = context.config.deltaMaxSteps > 0 && context.flags.on('full') !== true;
-  const atOnce = isDelta ? { atOnce: 1 } : {};
-  await using lanes = openLanes(context.settings, repository, { report, ...atOnce });
+  const expects = isDelta && dataDirectory === undefined ? 'little' : 'much';
+  await using lanes = openLanes(context.settings, repository, { report, expects });
   report(backupResources(repository, lanes.width));
   const result = await pushBackup({ repository, lanes, ...opened }, request, { signal, report });
   context.out(context.flags.on('json') === true ? jsonText(result) : resultText(result));

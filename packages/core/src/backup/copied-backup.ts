@@ -1,7 +1,7 @@
 import type { BackupEnd, Tablespace } from '../ports/backup-source.ts';
 import type { Receipt } from '../ports/lanes.ts';
 import type { LabelFiles } from '../repository/new-backup/store-labels.ts';
-import type { PackedPart } from '../repository/new-backup/pack.ts';
+import type { PackedPart } from '../repository/new-backup/open-parts.ts';
 
 /** A backup whose files are stored and whose end the server has confirmed, whatever its source. */
 export interface CopiedBackup extends BackupEnd {

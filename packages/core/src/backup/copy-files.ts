@@ -15,7 +15,7 @@ import { eachParallel } from '../stream/parallel.ts';
 import type { Spool } from '../stream/spool.ts';
 import type { CopiedBackup } from './copied-backup.ts';
 import { fileRecords, type FileRecords } from './file-records.ts';
-import type { PackedPart } from '../repository/new-backup/pack.ts';
+import type { PackedPart } from '../repository/new-backup/open-parts.ts';
 import type { Delta, KnownFiles } from './parent.ts';
 import { planParts, survey, type PlannedPart } from './plan-files.ts';
 import { readControlFile, type ControlCopy } from './read-control-file.ts';

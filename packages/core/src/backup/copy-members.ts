@@ -5,10 +5,11 @@ import type { FileList } from '../repository/file-list.ts';
 import { manifestKey } from '../repository/layout.ts';
 import type { Repository } from '../repository/repository.ts';
 import { heldBytes, type HeldBytes } from '../stream/held-bytes.ts';
+import { bothOf } from '../stream/parallel.ts';
 import type { Spool } from '../stream/spool.ts';
 import type { CopiedBackup } from './copied-backup.ts';
 import { wholeFiles, type MemberFilter } from './member-filter.ts';
-import { MemberIntake } from './member-intake.ts';
+import { incomplete, MemberIntake } from './member-intake.ts';
 import { packer } from '../repository/new-backup/pack.ts';
 import { pageDelta } from './page-delta.ts';
 import type { Delta } from './parent.ts';
@@ -50,11 +51,19 @@ export async function copyMembers(inputs: CopyInputs, options: CopyOptions): Pro
     await intake.root();
     for await (const item of backup.items()) {
       signal.throwIfAborted();
-      await intake.take(item);
+      if (item.kind === 'member') {
+        await intake.take(item);
+        continue;
+      }
+      // The manifest is the last thing to come, so the parts have all of theirs.
+      const [parts, copied] = await bothOf(
+        () => pack.finish(),
+        (both) => intake.finish(item.body, { signal: both }),
+        { signal },
+      );
+      return { parts, tablespaces, ...copied, ...(await backup.end()) };
     }
-    const parts = await pack.finish();
-    const copied = await intake.finish();
-    return { parts, tablespaces, ...copied, ...(await backup.end()) };
+    throw incomplete('backup_manifest');
   } catch (error) {
     await pack.fail(error);
     throw error;

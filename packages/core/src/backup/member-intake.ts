@@ -2,7 +2,6 @@ import { TsbkError } from '../kernel/errors.ts';
 import { toInstant } from '../kernel/instant.ts';
 import type { BackupItem, SourceMember } from '../ports/backup-source.ts';
 import type { ByteSource } from '../ports/bytes.ts';
-import type { Receipt } from '../ports/lanes.ts';
 import type { Report } from '../ports/report.ts';
 import type { FileList } from '../repository/file-list.ts';
 import { manifestKey } from '../repository/layout.ts';
@@ -10,6 +9,7 @@ import type { Repository } from '../repository/repository.ts';
 import { createObject } from '../repository/write-object.ts';
 import { collect } from '../stream/collect.ts';
 import { owned } from '../stream/owned.ts';
+import { bothOf } from '../stream/parallel.ts';
 import { sourceOf } from '../stream/source.ts';
 import { roleOf, tarNameOf } from '../repository/new-backup/canonical.ts';
 import type { CopiedBackup } from './copied-backup.ts';
@@ -33,6 +33,8 @@ interface IntakeOptions {
   readonly report: Report;
 }
 
+type TarItem = Extract<BackupItem, { readonly kind: 'member' }>;
+
 interface HeldFile {
   readonly member: SourceMember;
   readonly bytes: Uint8Array;
@@ -42,14 +44,13 @@ interface HeldFile {
 const SMALL_FILE_BYTES_MAX = 16 * 1024 * 1024;
 
 /**
- * Takes the items of a backup stream one after the other: data goes to the packer, `pg_control` and
- * the label files are held back, the manifest is stored.
+ * Takes the members of a backup stream one after the other: data goes to the packer, `pg_control` and
+ * the label files are held back.
  */
 export class MemberIntake {
   readonly #inputs: IntakeInputs;
   readonly #options: IntakeOptions;
   readonly #held = new Map<string, HeldFile>();
-  #manifest: Receipt | undefined;
   #plainBytes = 0;
   #catalogBytes = 0;
 
@@ -67,12 +68,7 @@ export class MemberIntake {
     await pack.add(root, sourceOf());
   }
 
-  async take(item: BackupItem): Promise<void> {
-    if (item.kind === 'manifest') {
-      await this.#storeManifest(item.body);
-      return;
-    }
-    const { member, body } = item;
+  async take({ member, body }: TarItem): Promise<void> {
     if (roleOf(member) === 'data') await this.#store(member, body);
     else await this.#hold(member, body);
     const { estimatedBytes: totalBytes } = this.#inputs;
@@ -84,18 +80,30 @@ export class MemberIntake {
     });
   }
 
-  /** Stores what was held back. Throws `protocol-violation` where something did not come. */
-  async finish(): Promise<
+  /**
+   * Stores the manifest, which comes last, and what was held back. Throws `protocol-violation` where
+   * something did not come.
+   */
+  async finish(
+    body: ByteSource,
+    { signal }: { readonly signal: AbortSignal },
+  ): Promise<
     Pick<CopiedBackup, 'control' | 'manifest' | 'labels' | 'plainBytes' | 'catalogBytes'>
   > {
     const { repository, name, filter } = this.#inputs;
-    const { signal } = this.#options;
-    const control = this.#required('global/pg_control');
+    const held = this.#required('global/pg_control');
     const label = this.#required('backup_label');
-    if (this.#manifest === undefined) throw incomplete('backup_manifest');
+    const [control, manifest] = await bothOf(
+      (both) => storeControl(repository, { name, ...held }, { signal: both }),
+      (both) => {
+        const object = { key: manifestKey(name), source: filter.manifest(body, label.bytes) };
+        return createObject(repository, object, { signal: both });
+      },
+      { signal },
+    );
     return {
-      control: await storeControl(repository, { name, ...control }, { signal }),
-      manifest: this.#manifest,
+      control,
+      manifest,
       labels: {
         label: filter.label(label.bytes),
         tablespaceMap: this.#held.get('tablespace_map')?.bytes ?? new Uint8Array(0),
@@ -130,13 +138,6 @@ export class MemberIntake {
     this.#catalogBytes += fileBytes;
   }
 
-  async #storeManifest(body: ByteSource): Promise<void> {
-    const { repository, name, filter } = this.#inputs;
-    const source = filter.manifest(body, this.#required('backup_label').bytes);
-    const object = { key: manifestKey(name), source };
-    this.#manifest = await createObject(repository, object, { signal: this.#options.signal });
-  }
-
   #required(path: string): HeldFile {
     const file = this.#held.get(path);
     if (file === undefined) throw incomplete(path);
@@ -144,7 +145,8 @@ export class MemberIntake {
   }
 }
 
-function incomplete(what: string): TsbkError {
+/** Something that every backup has did not come. */
+export function incomplete(what: string): TsbkError {
   return new TsbkError('protocol-violation', `the server's backup stream had no ${what}`, {
     hint: 'Connect directly to PostgreSQL, not through a pooler.',
   });

@@ -12,6 +12,7 @@ import { requireIdentity } from '../repository/identity.ts';
 import { sentinelKey } from '../repository/layout.ts';
 import type { Repository } from '../repository/repository.ts';
 import { segmentsOfRange } from '../repository/wal-of-backup.ts';
+import { bothOf } from '../stream/parallel.ts';
 import { openSpool, type Spool } from '../stream/spool.ts';
 import { cleanUp, release } from '../repository/new-backup/end-run.ts';
 import type { CopiedBackup } from './copied-backup.ts';
@@ -23,7 +24,6 @@ import { nameDatabases } from './name-databases.ts';
 import { openNamed, type NamedBackup } from './open-named.ts';
 import type { Delta } from './parent.ts';
 import { describeCopy, pushedDelta, type PushedDelta } from './pushed-delta.ts';
-import { storeLabels } from '../repository/new-backup/store-labels.ts';
 import { storeRecords } from './store-records.ts';
 import { waitForWal } from './wait-for-wal.ts';
 import { createRecord } from '../repository/write-object.ts';
@@ -144,8 +144,6 @@ async function run(
   );
   const { stopLsn } = copied;
   if (copied.timeline !== timeline) throw timelineChanged(name, timeline, copied.timeline);
-  const labels = await storeLabels(repository, { name, labels: copied.labels }, { signal });
-
   const segments = segmentsOfRange({
     startLsn,
     stopLsn,
@@ -154,19 +152,19 @@ async function run(
   });
   report({ kind: 'phase', phase: 'wal', text: `waiting for WAL up to ${formatLsn(stopLsn)}` });
   const archiverState = (): Promise<string | undefined> => server.archiverState();
-  await waitForWal(
-    repository,
-    { segments, timeoutMs: request.walTimeoutMs, archiverState },
-    { signal, report },
-  );
-
-  const made = { name, delta, segments, labels, databases };
-  report({ kind: 'phase', phase: 'records', text: 'writing the records' });
-  const stored = await storeRecords(
-    repository,
-    { ...made, start: backup.start, copied, list, identity, startTime, request },
+  const made = { name, delta, segments, databases, start: backup.start, copied, list, identity };
+  // The archiver takes its time, and records alone make no backup: only the sentinel does.
+  const [stored] = await bothOf(
+    (both) => storeRecords(repository, { ...made, startTime, request }, { signal: both }),
+    (both) =>
+      waitForWal(
+        repository,
+        { segments, timeoutMs: request.walTimeoutMs, archiverState },
+        { signal: both, report },
+      ),
     { signal },
   );
+  report({ kind: 'phase', phase: 'records', text: 'completing the backup' });
   if (delta !== undefined) await keepChain(repository, delta.parent, { ...request, signal });
   progress.sentinelTried = true;
   await createRecord(repository, sentinelKey(name), stored.sentinel, { signal });

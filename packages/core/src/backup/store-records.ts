@@ -6,11 +6,13 @@ import type { Receipt } from '../ports/lanes.ts';
 import type { FileList } from '../repository/file-list.ts';
 import { backupFolder, metadataKey, sideRecordKey } from '../repository/layout.ts';
 import { formatMetadata } from '../repository/metadata.ts';
+import { storeLabels } from '../repository/new-backup/store-labels.ts';
 import { storeFilesMetadata } from '../repository/new-backup/store-files-metadata.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
 import { formatSentinel, type MadeSentinel } from '../repository/sentinel.ts';
 import { formatSideRecord } from '../repository/side-record.ts';
 import { createObject, createRecord } from '../repository/write-object.ts';
+import { mapParallel } from '../stream/parallel.ts';
 import { sourceOf } from '../stream/source.ts';
 import type { CopiedBackup } from './copied-backup.ts';
 import type { NamedDatabase } from './name-databases.ts';
@@ -25,7 +27,6 @@ interface RecordInputs {
   readonly copied: CopiedBackup;
   readonly list: FileList;
   readonly databases: readonly NamedDatabase[];
-  readonly labels: Receipt;
   readonly identity: ServerIdentity;
   readonly startTime: Instant;
   readonly request: {
@@ -46,25 +47,29 @@ export interface StoredRecords {
 }
 
 /**
- * Writes the records of a finished backup but the sentinel: metadata, files metadata, side record.
- * None of them makes it appear.
+ * Stores the labels and the records of a copied backup but the sentinel: metadata, files metadata, side
+ * record. None of them makes it appear.
  */
 export async function storeRecords(
   repository: Repository,
   inputs: RecordInputs,
   { signal }: RunOptions,
 ): Promise<StoredRecords> {
-  const { name, copied, labels } = inputs;
+  const { name, copied, list, databases } = inputs;
   const finishTime = ceilToMicrosecond(repository.clock.now());
+  const labels = await storeLabels(repository, { name, labels: copied.labels }, { signal });
   const tars = [...copied.parts.map(({ receipt }) => receipt), copied.control, labels];
   const { name: cipher, keyId } = repository.cipher;
   const sentinel = { ...makeSentinel(inputs, tars, finishTime), encryption: { cipher, keyId } };
 
-  await createRecord(repository, metadataKey(name), formatMetadata(sentinel), { signal });
-  const { list, databases } = inputs;
+  const metadata = formatMetadata(sentinel);
   const listed = { name, list, parts: copied.parts, labels, databases };
-  await storeFilesMetadata(repository, listed, { signal });
-  await storeSideRecord(repository, inputs, [...tars, copied.manifest], { signal });
+  const writes: readonly ((both: AbortSignal) => Promise<void>)[] = [
+    (both) => createRecord(repository, metadataKey(name), metadata, { signal: both }),
+    (both) => storeFilesMetadata(repository, listed, { signal: both }),
+    (both) => storeSideRecord(repository, inputs, [...tars, copied.manifest], { signal: both }),
+  ];
+  await mapParallel(writes, { width: writes.length, signal }, (write, both) => write(both));
   const { plainBytes, storedBytes } = sentinel;
   return { sentinel: formatSentinel(sentinel), plainBytes, storedBytes, finishTime };
 }

@@ -14,7 +14,7 @@ export interface WalWait {
   readonly archiverState: () => Promise<string | undefined>;
 }
 
-const PAUSE_MS_FIRST = 50;
+const PAUSE_MS_FIRST = 10;
 /** A pause is a quarter of what was waited before, so that little is waited in vain. */
 const PAUSE_GROWTH = 1.25;
 const PAUSE_MS_MAX = 5000;

@@ -1,6 +1,8 @@
+import pLimit from 'p-limit';
 import { inlineLanes } from '../lanes/inline.ts';
+import { inlineWriter } from '../lanes/inline-writer.ts';
 import { threadLanes } from '../lanes/threads.ts';
-import type { Lanes } from '../ports/lanes.ts';
+import type { Lanes, SmallLane } from '../ports/lanes.ts';
 import type { Report } from '../ports/report.ts';
 import type { LoadedSettings } from '../settings/load.ts';
 import { toPortableSettings } from '../settings/portable.ts';
@@ -17,15 +19,26 @@ const ENTRY = new URL(
 );
 
 /**
+ * To start a thread and load its code costs as much processor time as to compress this, and the
+ * threads of a stream have little to do while it comes.
+ */
+const SMALL_BYTES_MAX = 32 * 1024 * 1024;
+
+/**
  * Lanes that write to `repository` and read from it: worker threads, as many as the settings say,
- * or this thread where they say 0. `most` bounds them further; `atOnce` of them start now.
+ * or this thread where they say 0. `most` bounds them further. With `expects: 'little'` no thread starts before
+ * there is more than a small lane takes.
  */
 export function openLanes(
   settings: LoadedSettings,
   repository: OpenedRepository,
-  options: { readonly report: Report; readonly most?: number; readonly atOnce?: number },
+  options: {
+    readonly report: Report;
+    readonly most?: number;
+    readonly expects?: 'little' | 'much';
+  },
 ): OpenedLanes {
-  const { report, most = settings.config.lanes, atOnce } = options;
+  const { report, most = settings.config.lanes, expects = 'much' } = options;
   const { cipherMaterial, limits, failpointCalls } = repository;
   const width = Math.min(most, settings.config.lanes);
   const setup: LaneSetup = {
@@ -37,6 +50,18 @@ export function openLanes(
   const lanes =
     width === 0
       ? inlineLanes(repository, 1, { disk: diskPace(limits) })
-      : threadLanes({ width, atOnce, entry: ENTRY, setup, report });
+      : expects === 'little'
+        ? {
+            ...threadLanes({ width, atOnce: 0, entry: ENTRY, setup, report }),
+            small: smallLane(repository),
+          }
+        : threadLanes({ width, entry: ENTRY, setup, report });
   return { ...lanes, [Symbol.asyncDispose]: () => lanes.close() };
+}
+
+function smallLane(repository: OpenedRepository): SmallLane {
+  return {
+    bytesMax: SMALL_BYTES_MAX,
+    open: (key, { signal }) => inlineWriter(repository, key, { turn: pLimit(1), signal }),
+  };
 }

@@ -1,12 +1,11 @@
 import pLimit from 'p-limit';
-import { channelWriter } from './channel-writer.ts';
 import { writeFiles } from '../backup/write-files.ts';
 import type { Lanes } from '../ports/lanes.ts';
 import type { Repository } from '../repository/repository.ts';
-import { createPart } from '../repository/write-object.ts';
 import { extractTar } from '../restore/extract-tar.ts';
 import { sumFiles } from '../restore/sum-files.ts';
 import type { Turnstile } from '../stream/turnstile.ts';
+import { inlineWriter } from './inline-writer.ts';
 
 /**
  * Lanes in the calling thread. Compression itself runs in libuv's thread pool where the codec can,
@@ -21,11 +20,7 @@ export function inlineLanes(
   const limit = pLimit(width);
   return {
     width,
-    open: (key, { signal }) =>
-      channelWriter(
-        (source) => limit(() => createPart(repository, { key, source }, { signal })),
-        signal,
-      ),
+    open: (key, { signal }) => inlineWriter(repository, key, { turn: limit, signal }),
     extract: (task, options) => limit(() => extractTar(repository, task, options)),
     sumFiles: (task, options) => limit(() => sumFiles(task, options)),
     writeFiles: (task, options) =>

@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ByteSource } from '../ports/bytes.ts';
 import { fromPortable, toPortable, type LaneOrder, type LaneWord, type Slabs } from './messages.ts';
+import { SlabReader } from './slab-reader.ts';
 
 /** What a task may use beside its input. */
 export interface LaneTaskContext {
@@ -54,20 +55,19 @@ export function serveLane(port: MessagePort, slabs: Slabs, handlers: LaneHandler
 
 type TaskOrder = Exclude<LaneOrder, { readonly kind: 'start' | 'close' }>;
 
-/** The task under way, and what has come for it and was not asked for yet. */
+/** The task under way. */
 class RunningTask implements LaneTaskContext {
-  readonly source: ByteSource;
-  readonly #slabs: Slabs;
+  readonly #reader: SlabReader;
   readonly #say: (word: LaneWord) => void;
   readonly #stop = new AbortController();
-  readonly #arrived: { readonly slab: number; readonly bytes: number }[] = [];
-  #ended = false;
-  #wake: (() => void) | undefined;
 
   constructor(slabs: Slabs, say: (word: LaneWord) => void) {
-    this.#slabs = slabs;
+    this.#reader = new SlabReader(slabs, (slab) => say({ kind: 'credit', slab }));
     this.#say = say;
-    this.source = this.#chunks();
+  }
+
+  get source(): ByteSource {
+    return this.#reader.source;
   }
 
   get signal(): AbortSignal {
@@ -77,27 +77,9 @@ class RunningTask implements LaneTaskContext {
   batch = (batch: unknown): void => this.#say({ kind: 'batch', batch });
 
   hear(order: TaskOrder): void {
-    if (order.kind === 'chunk') this.#arrived.push(order);
-    else if (order.kind === 'end') this.#ended = true;
-    else this.#stop.abort(fromPortable(order.error));
-    this.#wake?.();
-  }
-
-  async *#chunks(): ByteSource {
-    for (;;) {
-      this.signal.throwIfAborted();
-      const next = this.#arrived.shift();
-      if (next !== undefined) {
-        const slab = this.#slabs[next.slab];
-        if (slab === undefined) throw new RangeError(`there is no slab ${next.slab}`);
-        yield Buffer.from(slab, 0, next.bytes);
-        this.#say({ kind: 'credit', slab: next.slab });
-      } else if (this.#ended) return;
-      else {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
-      }
-    }
+    if (order.kind !== 'stop') return this.#reader.hear(order);
+    const error = fromPortable(order.error);
+    this.#stop.abort(error);
+    this.#reader.hear({ kind: 'fail', error });
   }
 }

@@ -6,7 +6,7 @@ import { SlabWriter } from './slab-writer.ts';
 import { LaneThread, type LaneRun, type LaneThreadOptions } from './thread.ts';
 
 /**
- * Lanes in worker threads. The first few start at once, because loading their code takes about as
+ * Lanes in worker threads. So many of them start at once, because loading their code takes about as
  * long as what goes before the first task, and the others when there is something for them. A task runs in one thread from raw bytes to stored object; only
  * its receipt comes back. A thread that dies fails the task it was at; the next task gets a new one.
  */

@@ -42,6 +42,14 @@ export interface ContentId {
 export type PlainId = Pick<ContentId, 'bytes'> & Partial<ContentId>;
 
 /**
+ * A lane in the calling thread, for one object beside those of the others: of so little data, and no
+ * more, it makes an object sooner than another thread has started.
+ */
+export interface SmallLane extends Pick<Lanes, 'open'> {
+  readonly bytesMax: number;
+}
+
+/**
  * Where objects are made (compress, encrypt, upload) and taken apart again. At most `width` tasks
  * run at once. `write` pulls its source only as fast as the store takes bytes. It never replaces
  * anything: a key that exists throws `object-exists`. A failure or abort of it leaves no object and
@@ -49,6 +57,8 @@ export type PlainId = Pick<ContentId, 'bytes'> & Partial<ContentId>;
  */
 export interface Lanes {
   readonly width: number;
+  /** Absent where a little is worth no way of its own. */
+  readonly small?: SmallLane;
   /** Begins an object. `key` comes without the codec's extension, which the lane appends. */
   open(key: string, options: { readonly signal: AbortSignal }): LaneWriter;
   /**

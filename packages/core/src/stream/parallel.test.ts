@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { mapParallel } from './parallel.ts';
+import { bothOf, mapParallel } from './parallel.ts';
 
 const { signal } = new AbortController();
 
@@ -43,4 +43,37 @@ test('mapParallel does not begin what an abort came before', async () => {
   });
   await assert.rejects(all, /enough/);
   assert.equal(begun, 1);
+});
+
+test('bothOf does both at once and gives both results', async () => {
+  const order: string[] = [];
+  const step = async (name: string): Promise<string> => {
+    order.push(`${name} begins`);
+    await turn();
+    order.push(`${name} ends`);
+    return name;
+  };
+  const results = await bothOf(
+    () => step('a'),
+    () => step('b'),
+    { signal },
+  );
+  assert.deepEqual(results, ['a', 'b']);
+  assert.deepEqual(order, ['a begins', 'b begins', 'a ends', 'b ends']);
+});
+
+test('bothOf throws the first failure once the other one, told to stop, has ended', async () => {
+  let ended = false;
+  const waiting = async (stop: AbortSignal): Promise<void> => {
+    await new Promise<void>((resolve) => stop.addEventListener('abort', () => resolve()));
+    await turn();
+    ended = true;
+    throw new Error('told to stop');
+  };
+  const failing = async (): Promise<void> => {
+    await turn();
+    throw new Error('broke');
+  };
+  await assert.rejects(bothOf(waiting, failing, { signal }), /broke/);
+  assert.ok(ended);
 });

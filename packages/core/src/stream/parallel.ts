@@ -34,6 +34,31 @@ export async function mapParallel<T, R>(
 }
 
 /**
+ * Does two things at once. If one fails the other is stopped by its signal; both have ended when this
+ * settles, and the first failure is what is thrown.
+ */
+export async function bothOf<A, B>(
+  first: (signal: AbortSignal) => Promise<A>,
+  second: (signal: AbortSignal) => Promise<B>,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<readonly [A, B]> {
+  const stop = new AbortController();
+  const both = AbortSignal.any([signal, stop.signal]);
+  const stopping = async <T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+    try {
+      both.throwIfAborted();
+      return await work(both);
+    } catch (error) {
+      stop.abort(error);
+      throw error;
+    }
+  };
+  const [a, b] = await Promise.allSettled([stopping(first), stopping(second)]);
+  if (a.status === 'fulfilled' && b.status === 'fulfilled') return [a.value, b.value];
+  throw stop.signal.reason;
+}
+
+/**
  * Runs `work` for every item as it comes, at most `width` at once: the next item is asked for when
  * there is somebody to work on it. The first failure, of an item or of what gives them, stops the
  * others by their signal; all have ended when this settles, and the first failure is what is thrown.

@@ -10,7 +10,8 @@ import { collect } from '../../stream/collect.ts';
 import { sourceOf } from '../../stream/source.ts';
 import { openSpool } from '../../stream/spool.ts';
 import { fileList, type TarNames } from '../file-list.ts';
-import { packer, type PackOptions } from './pack.ts';
+import type { PartsOptions } from './open-parts.ts';
+import { packer } from './pack.ts';
 
 const open = new AbortController().signal;
 const list = fileList(openSpool({ directory: tmpdir() }));
@@ -18,7 +19,7 @@ const list = fileList(openSpool({ directory: tmpdir() }));
 /** Lanes that keep what they are given. */
 function keepingLanes(
   width: number,
-): PackOptions['lanes'] & { readonly tars: Map<string, Buffer> } {
+): PartsOptions['lanes'] & { readonly tars: Map<string, Buffer> } {
   const tars = new Map<string, Buffer>();
   return {
     tars,
@@ -104,6 +105,40 @@ test('a packer puts every member whole into exactly one part, whatever width and
   );
 });
 
+test('a packer fills the small lane with what fits, and opens no other before', async () => {
+  const lanes = keepingLanes(2);
+  const small = { bytesMax: 1000, open: keepingLanes(1).open };
+  const opened: string[] = [];
+  const noted = (where: string, open: typeof lanes.open): typeof lanes.open => {
+    return (key, options) => {
+      opened.push(`${where} ${key.slice(-12)}`);
+      return open(key, options);
+    };
+  };
+  const pack = packer({
+    backup: 'base_X',
+    lanes: {
+      width: 2,
+      open: noted('lane', lanes.open),
+      small: { ...small, open: noted('small', small.open) },
+    },
+    list,
+    partBytesMax: 5000,
+    signal: open,
+  });
+  const add = (name: string, bytes: number): Promise<void> =>
+    pack.add(file(name, bytes), sourceOf(Buffer.alloc(bytes)));
+  await add('a', 400);
+  await add('b', 600);
+  assert.deepEqual(opened, ['small part_001.tar']);
+  await add('large', 1);
+  await add('empty', 0);
+  const parts = await pack.finish();
+  assert.deepEqual(opened, ['small part_001.tar', 'lane part_002.tar']);
+  const names = await Promise.all(parts.map((part) => namesIn(part.names)));
+  assert.deepEqual(names, [['/a', '/b', '/empty'], ['/large']]);
+});
+
 /** A writer whose every call is noted and does what it is told. */
 function notingWriter(calls: string[], write: () => Promise<void>): LaneWriter {
   return {
@@ -122,7 +157,7 @@ function notingWriter(calls: string[], write: () => Promise<void>): LaneWriter {
 
 test('a packer whose lane fails throws the lane’s reason and gives up the others', async () => {
   const calls: string[] = [];
-  const lanes: PackOptions['lanes'] = {
+  const lanes: PartsOptions['lanes'] = {
     width: 2,
     open: (key) =>
       notingWriter(calls, () =>
@@ -142,7 +177,7 @@ test('a packer whose lane fails throws the lane’s reason and gives up the othe
 
 test('a packer that is given up ends no part as if it were whole', async () => {
   const calls: string[] = [];
-  const lanes: PackOptions['lanes'] = {
+  const lanes: PartsOptions['lanes'] = {
     width: 1,
     open: () => notingWriter(calls, () => Promise.resolve()),
   };

@@ -4,7 +4,7 @@ import { filesMetadataKey } from '../layout.ts';
 import { putStream } from '../put-stream.ts';
 import type { Repository, RunOptions } from '../repository.ts';
 import { appeared } from '../write-object.ts';
-import type { PackedPart } from './pack.ts';
+import type { PackedPart } from './open-parts.ts';
 
 /** It is sent by the thread that has everything else in its memory, and nothing waits for speed. */
 const RECORD_PART_BYTES = 1024 * 1024;
