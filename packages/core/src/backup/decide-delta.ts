@@ -2,7 +2,7 @@ import { parseBackupName } from '../kernel/backup-name.ts';
 import { isTsbkError } from '../kernel/errors.ts';
 import type { BackupServer } from '../ports/backup-server.ts';
 import { stopLsnOf } from '../repository/backup-facts.ts';
-import { readBackup, readCatalog, type BackupSummary } from '../repository/catalog.ts';
+import { readCatalog, readDetail, type BackupSummary } from '../repository/catalog.ts';
 import { manifestObject } from '../repository/manifest-object.ts';
 import { provenByRecord } from '../repository/require-key.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
@@ -128,7 +128,7 @@ async function describeParent(
     stopLsn,
     timeline: Number.parseInt(segment.slice(0, 8), 16),
     chain: chain.map((link) => link.name),
-    manifest: manifestObject(await readBackup(repository, name, { signal })),
+    manifest: manifestObject(await readDetail(repository, summary, { signal })),
   };
 }
 

@@ -15,8 +15,8 @@ export interface WalWait {
 }
 
 const PAUSE_MS_FIRST = 10;
-/** A pause is a quarter of what was waited before, so that little is waited in vain. */
-const PAUSE_GROWTH = 1.25;
+/** A pause is an eighth of what was waited before, so that little is waited in vain. */
+const PAUSE_GROWTH = 1.125;
 const PAUSE_MS_MAX = 5000;
 const REPORT_EVERY_MS = 10_000;
 const ARCHIVER_ANSWER_MS = 5000;

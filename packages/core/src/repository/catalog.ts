@@ -127,6 +127,16 @@ export async function readBackup(
       hint: 'tsbk backup-list shows what there is.',
     });
   }
+  return await readDetail(repository, summary, { signal });
+}
+
+/** What a summary lacks to be everything of one backup but the list of its files. */
+export async function readDetail(
+  repository: Repository,
+  summary: BackupSummary,
+  { signal }: RunOptions,
+): Promise<BackupDetail> {
+  const { name } = summary;
   const objects: BlobInfo[] = [];
   for await (const object of repository.store.list(backupFolder(name), { signal })) {
     objects.push(object);
