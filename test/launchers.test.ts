@@ -76,6 +76,19 @@ describe('the launchers', () => {
     }
   });
 
+  it('start a backup by the bundle that is made for it, where that is whole', () => {
+    const program = (): string => launch('bin/tsbk', { args: ['backup-push', '--full'] }).stdout;
+    assert.match(program(), /dist\/tsbk\.mjs backup-push --full\n/);
+    const own = join(home, 'dist/tsbk-backup-push.mjs');
+    writeFileSync(own, '');
+    assert.match(program(), /dist\/tsbk\.mjs backup-push --full\n/);
+    writeFileSync(own, '// the program\n');
+    assert.match(program(), /dist\/tsbk-backup-push\.mjs backup-push --full\n/);
+    const { stdout } = launch('bin/tsbk', { args: ['help', 'backup-push'] });
+    assert.match(stdout, /dist\/tsbk\.mjs help backup-push\n/);
+    rmSync(own);
+  });
+
   it('give the program an environment in which nobody loads code into it, and no core dumps', () => {
     const env = {
       NODE_OPTIONS: '--require /x.js',

@@ -1,5 +1,6 @@
-/** What `tsbk-archive-push` loads, and when. It is started for each segment. */
+/** What `tsbk-archive-push` loads, and when, which is started for each segment; and `backup-push`. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { it } from 'node:test';
@@ -88,4 +89,17 @@ it('to store in S3 it loads little more, and neither the AWS SDK nor what starts
     imported.filter((name) => dear.test(name)),
     [],
   );
+});
+
+it('a backup starts from a few files, and so does every other command of the same program', () => {
+  const dist = resolve(import.meta.dirname, '../packages/cli/dist');
+  const loaded = loadedFrom(join(dist, 'tsbk-backup-push.mjs'));
+  assert.ok(loaded.size > 1 && loaded.size < 12, `${loaded.size} files`);
+  assert.ok(sourcesOf(loaded).some((path) => path.endsWith('backup/push.ts')));
+  const asked = spawnSync(process.execPath, [join(dist, 'tsbk-backup-push.mjs'), 'config'], {
+    encoding: 'utf8',
+    env: { HOME: '/nonexistent' },
+  });
+  assert.equal(asked.status, 0, asked.stderr);
+  assert.match(asked.stdout, /TSBK_LANES/);
 });
