@@ -1,6 +1,6 @@
 /**
  * Bundles the three commands: packages/<name>/src/main.ts → packages/<name>/dist/<command>.mjs, and
- * `tsbk` once more for `backup-push`.
+ * `tsbk` once more for `backup-push` and for `backup-fetch`.
  * What is imported lazily stays a file of its own, so that a command loads only what it needs.
  *
  *   node scripts/build.ts
@@ -20,9 +20,43 @@ const COMMANDS = [
 
 /** What worker threads run; found beside the chunk that starts them. */
 const ENGINE = join(ROOT, 'packages/core/src/engine');
+const PUSH_LANE = { 'lib/push-lane': join(ENGINE, 'push-lane.ts') };
 const THREADS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  tsbk: { 'lib/lane': join(ENGINE, 'lane.ts'), 'lib/push-lane': join(ENGINE, 'push-lane.ts') },
-  'tsbk-archive-push': { 'lib/push-lane': join(ENGINE, 'push-lane.ts') },
+  tsbk: PUSH_LANE,
+  'tsbk-archive-push': PUSH_LANE,
+};
+
+/** A program whose start is worth a bundle of its own, and what all of it has in one chunk. */
+interface FewFiles {
+  readonly output: string;
+  readonly entry: string;
+  readonly core: readonly string[];
+}
+
+const CLI = join(ROOT, 'packages/cli/src');
+/** What a lane needs for whatever it does. */
+const LANE_CORE = [
+  'backup/write-files.ts',
+  'engine/open-repository.ts',
+  'lanes/serve.ts',
+  'repository/write-object.ts',
+  'restore/extract-tar.ts',
+  'restore/sum-files.ts',
+] as const;
+const FEW_FILES: Readonly<Record<string, readonly FewFiles[]>> = {
+  tsbk: [
+    ...['backup-push', 'backup-fetch'].map((command) => ({
+      output: `tsbk-${command}`,
+      entry: join(CLI, `main-${command}.ts`),
+      core: [join(CLI, 'frame/run-cli.ts'), join(CLI, `run/${command}.ts`)],
+    })),
+    // Not itself: it waits for what it imports lazily before it has been evaluated.
+    {
+      output: 'lib/lane',
+      entry: join(ENGINE, 'lane.ts'),
+      core: LANE_CORE.map((path) => join(ROOT, 'packages/core/src', path)),
+    },
+  ],
 };
 
 /** What the launchers of archive-get have in common. */
@@ -104,20 +138,18 @@ function inOneChunk(core: readonly string[]): Plugin {
 
 async function bundle(folder: string, command: string): Promise<void> {
   const dist = join(ROOT, 'packages', folder, 'dist');
-  const source = join(ROOT, 'packages', folder, 'src');
   const outdir = `${dist}-${process.pid}`;
   await build({
     ...OPTIONS,
-    entryPoints: { [command]: join(source, 'main.ts'), ...THREADS[command] },
+    entryPoints: { [command]: join(ROOT, 'packages', folder, 'src/main.ts'), ...THREADS[command] },
     outdir,
   });
-  if (command === 'tsbk') {
-    const core = ['frame/run-cli.ts', 'run/backup-push.ts'];
+  for (const { output, entry, core } of FEW_FILES[command] ?? []) {
     await build({
       ...OPTIONS,
-      entryPoints: { 'tsbk-backup-push': join(source, 'main-backup-push.ts') },
+      entryPoints: { [output]: entry },
       outdir,
-      plugins: [inOneChunk(core.map((path) => join(source, path)))],
+      plugins: [inOneChunk(core)],
     });
   }
   if (command !== 'tsbk-archive-push') copyFileSync(TAKE_AHEAD, join(outdir, 'take-ahead.sh'));

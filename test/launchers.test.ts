@@ -76,18 +76,20 @@ describe('the launchers', () => {
     }
   });
 
-  it('start a backup by the bundle that is made for it, where that is whole', () => {
-    const program = (): string => launch('bin/tsbk', { args: ['backup-push', '--full'] }).stdout;
-    assert.match(program(), /dist\/tsbk\.mjs backup-push --full\n/);
-    const own = join(home, 'dist/tsbk-backup-push.mjs');
-    writeFileSync(own, '');
-    assert.match(program(), /dist\/tsbk\.mjs backup-push --full\n/);
-    writeFileSync(own, '// the program\n');
-    assert.match(program(), /dist\/tsbk-backup-push\.mjs backup-push --full\n/);
-    const { stdout } = launch('bin/tsbk', { args: ['help', 'backup-push'] });
-    assert.match(stdout, /dist\/tsbk\.mjs help backup-push\n/);
-    rmSync(own);
-  });
+  for (const command of ['backup-push', 'backup-fetch']) {
+    it(`start ${command} by the bundle that is made for it, where that is whole`, () => {
+      const program = (): string => launch('bin/tsbk', { args: [command, '--full'] }).stdout;
+      assert.match(program(), new RegExp(`dist/tsbk\\.mjs ${command} --full\n`));
+      const own = join(home, `dist/tsbk-${command}.mjs`);
+      writeFileSync(own, '');
+      assert.match(program(), new RegExp(`dist/tsbk\\.mjs ${command} --full\n`));
+      writeFileSync(own, '// the program\n');
+      assert.match(program(), new RegExp(`dist/tsbk-${command}\\.mjs ${command} --full\n`));
+      const { stdout } = launch('bin/tsbk', { args: ['help', command] });
+      assert.match(stdout, new RegExp(`dist/tsbk\\.mjs help ${command}\n`));
+      rmSync(own);
+    });
+  }
 
   it('give the program an environment in which nobody loads code into it, and no core dumps', () => {
     const env = {

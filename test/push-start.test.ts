@@ -1,4 +1,4 @@
-/** What `tsbk-archive-push` loads, and when, which is started for each segment; and `backup-push`. */
+/** What `tsbk-archive-push` loads, and when, which is started for each segment; and backups and restores. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -6,6 +6,7 @@ import { dirname, join, resolve } from 'node:path';
 import { it } from 'node:test';
 
 const DIST = resolve(import.meta.dirname, '../packages/archive-command/dist');
+const CLI_DIST = resolve(import.meta.dirname, '../packages/cli/dist');
 /** A third more than there was when this was written. */
 const LOADED_BYTES_MAX = 125 * 1024;
 /** The same for what is loaded beyond that to store in S3. */
@@ -91,15 +92,25 @@ it('to store in S3 it loads little more, and neither the AWS SDK nor what starts
   );
 });
 
-it('a backup starts from a few files, and so does every other command of the same program', () => {
-  const dist = resolve(import.meta.dirname, '../packages/cli/dist');
-  const loaded = loadedFrom(join(dist, 'tsbk-backup-push.mjs'));
-  assert.ok(loaded.size > 1 && loaded.size < 12, `${loaded.size} files`);
-  assert.ok(sourcesOf(loaded).some((path) => path.endsWith('backup/push.ts')));
-  const asked = spawnSync(process.execPath, [join(dist, 'tsbk-backup-push.mjs'), 'config'], {
-    encoding: 'utf8',
-    env: { HOME: '/nonexistent' },
+for (const [command, own] of [
+  ['backup-push', 'backup/push.ts'],
+  ['backup-fetch', 'restore/fetch.ts'],
+] as const) {
+  it(`${command} starts from a few files, and so does every other command of the same program`, () => {
+    const loaded = loadedFrom(join(CLI_DIST, `tsbk-${command}.mjs`));
+    assert.ok(loaded.size > 1 && loaded.size < 12, `${loaded.size} files`);
+    assert.ok(sourcesOf(loaded).some((path) => path.endsWith(own)));
+    const asked = spawnSync(process.execPath, [join(CLI_DIST, `tsbk-${command}.mjs`), 'config'], {
+      encoding: 'utf8',
+      env: { HOME: '/nonexistent' },
+    });
+    assert.equal(asked.status, 0, asked.stderr);
+    assert.match(asked.stdout, /TSBK_LANES/);
   });
-  assert.equal(asked.status, 0, asked.stderr);
-  assert.match(asked.stdout, /TSBK_LANES/);
+}
+
+it('a lane starts from a few files', () => {
+  const loaded = loadedFrom(join(CLI_DIST, 'lib/lane.mjs'));
+  assert.ok(loaded.size > 1 && loaded.size < 6, `${loaded.size} files`);
+  assert.ok(sourcesOf(loaded).some((path) => path.endsWith('restore/extract-tar.ts')));
 });
