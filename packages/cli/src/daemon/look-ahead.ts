@@ -79,7 +79,9 @@ export class LookAhead {
     if (this.#stop.signal.aborted) return;
     this.#isSound = true;
     while (this.#workers.size < this.#options.width()) {
-      const worker = this.#work().finally(() => this.#workers.delete(worker));
+      const worker = this.#work()
+        .catch((error: unknown) => this.#options.failed('ahead', error))
+        .finally(() => this.#workers.delete(worker));
       this.#workers.add(worker);
     }
   }
@@ -104,15 +106,21 @@ export class LookAhead {
       if (this.#planned.length === 0) await (this.#planning ??= this.#plan());
       const path = this.#planned.shift();
       if (path === undefined) return;
-      this.#underWay.add(path);
-      // Somebody may have asked for it since it was planned.
-      const isDone = (await this.#isDone(path)) || (await this.#pushOne(path));
-      this.#underWay.delete(path);
-      if (!isDone) this.#isSound = false;
+      if (!(await this.#settle(path))) this.#isSound = false;
       if (this.#isSound) continue;
       // After a failure nothing is tried until somebody asks, and is told.
       this.#planned = [];
       return;
+    }
+  }
+
+  /** Pushes a planned file, unless somebody has asked for it since. */
+  async #settle(path: string): Promise<boolean> {
+    this.#underWay.add(path);
+    try {
+      return (await this.#isDone(path)) || (await this.#pushOne(path));
+    } finally {
+      this.#underWay.delete(path);
     }
   }
 

@@ -40,19 +40,25 @@ describe('reading a file of pg_wal', () => {
     }
   });
 
-  it(
-    'leaves no memory for the collector, also when it is left early',
-    { skip: !canTransfer },
-    async () => {
-      await using wal = await opened();
-      const atFirst = process.memoryUsage().arrayBuffers;
-      for (let turn = 0; turn < 3; turn += 1) {
-        for await (const chunk of wal.content()) if (chunk.length > 0 && turn % 2 === 0) break;
-      }
-      const grown = process.memoryUsage().arrayBuffers - atFirst;
-      assert.ok(grown < 2 * 1024 * 1024, `${grown} bytes`);
-    },
-  );
+  it('leaves no memory for the collector', { skip: !canTransfer }, async () => {
+    await using wal = await opened();
+    const atFirst = process.memoryUsage().arrayBuffers;
+    for (let turn = 0; turn < 3; turn += 1) for await (const _ of wal.content());
+    const grown = process.memoryUsage().arrayBuffers - atFirst;
+    assert.ok(grown < 2 * 1024 * 1024, `${grown} bytes`);
+  });
+
+  it('leaves a chunk as it is for who stops reading there', async () => {
+    await using wal = await opened();
+    let last: Uint8Array | undefined;
+    for await (const chunk of wal.content()) {
+      last = chunk;
+      break;
+    }
+    // Native code may still be compressing it.
+    assert.ok(last !== undefined && last.length > 0);
+    assert.ok(CONTENT.subarray(0, last.length).equals(last));
+  });
 
   it('fails when it became shorter meanwhile', async () => {
     await using wal = await opened();
