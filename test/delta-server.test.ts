@@ -151,6 +151,26 @@ test('a chain of deltas goes on when a standby of 18 takes one of them, and when
   assert.equal(await sums(restored.server), expected);
 });
 
+test('a delta that is more than the calling thread takes goes on in threads, and is whole', async () => {
+  await using site = await openSummarizing(17);
+  const { server } = site;
+  await run(server, BEFORE);
+  await site.push(STEPS);
+  // Beside files that the calling thread has begun with, one that it has no room for.
+  const text = "md5(g::text) || repeat('x', 800)";
+  await run(server, [
+    `create table large as select g as n, ${text} as t from generate_series(1, 50000) g`,
+    'update accounts set balance = balance + 1 where n % 3 = 1',
+  ]);
+  const expected = await sums(server);
+  const { delta, parts, plainBytes } = await site.push(STEPS);
+  assert.equal(delta?.source, 'server');
+  assert.ok(plainBytes > 40 * 1024 * 1024, `${plainBytes} bytes`);
+  assert.ok(parts > 1, 'the calling thread has made all of it');
+  await using restored = await site.restore();
+  assert.equal(await sums(restored.server), expected);
+});
+
 interface DeltaSite extends BackupSite {
   /** Where a tablespace is. */
   readonly place: string;
