@@ -354,13 +354,18 @@ for (const role of ['postgres', 'walker'] as const) {
   });
 }
 
-/** Names that a backup may get next: of the current segment, if nothing is in it, and of the next. */
+/**
+ * Names that a backup may get next: of the current segment, if nothing is in it, and of the next; at a border
+ * the server names the segment before.
+ */
 async function namesToCome(server: Server): Promise<string[]> {
   const [row] = await server.query<{ name: string }>(
     'select pg_walfile_name(pg_current_wal_lsn()) as name',
   );
   const name = row?.name ?? '';
-  const next = Number.parseInt(name.slice(-3), 16) + 1;
-  const following = `${name.slice(0, -3)}${next.toString(16).toUpperCase().padStart(3, '0')}`;
-  return [`base_${name}`, `base_${following}`];
+  const number = Number.parseInt(name.slice(-3), 16);
+  return [0, 1, 2].map((after) => {
+    const segment = (number + after).toString(16).toUpperCase().padStart(3, '0');
+    return `base_${name.slice(0, -3)}${segment}`;
+  });
 }

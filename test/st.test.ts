@@ -1,9 +1,10 @@
 /** The storage tools: WAL-G's verbs, on a directory and on S3. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
 import {
   giveToServerUser,
   scratchPath,
@@ -59,12 +60,12 @@ for (const kind of ['directory', 's3'] as const) {
     it('put takes standard input', async () => {
       const { cli, env } = installedTsbk();
       const program = `echo piped | ${cli} st put --read-stdin b/piped --json`;
-      const { stdout, stderr } = spawnSync('sh', ['-c', program], {
+      // Not waited for in this thread: it may be the one that the S3 server runs in.
+      const { stdout } = await promisify(execFile)('sh', ['-c', program], {
         env: { ...env, ...store.env },
-        encoding: 'utf8',
         ...serverUser(),
       });
-      const { key, bytes } = JSON.parse(stdout || stderr) as { key: string; bytes: string };
+      const { key, bytes } = JSON.parse(stdout) as { key: string; bytes: string };
       assert.deepEqual([key, bytes], ['b/piped.lz4', '6']);
       await done('rm', 'b');
     });
