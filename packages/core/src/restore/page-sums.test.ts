@@ -86,7 +86,7 @@ describe('the sum of a file that is put together', () => {
   });
 
   it('is not known where there was more to keep than there may be, and is for the others', () => {
-    const sums = new PageSums({ maxKept: 9 });
+    const sums = new PageSums({ maxKept: 200 });
     sums.begin(FILE, 4 * PAGE_BYTES);
     sums.begin(FILE + 1, PAGE_BYTES);
     sums.add(
@@ -108,5 +108,16 @@ describe('the sum of a file that is put together', () => {
     sums.end(FILE + 1);
     assert.equal(sums.sumOf(FILE), undefined);
     assert.equal(sums.sumOf(FILE + 1)?.checksum, sumOf(page('y')));
+  });
+
+  it('is not known of more files than there is room for, however little each has', () => {
+    const files = Array.from({ length: 1000 }, (_, number) => number);
+    const sums = new PageSums({ maxKept: 10_000 });
+    for (const number of files) sums.begin(number, PAGE_BYTES);
+    for (const number of files) sums.add(number, runs([[0, page('x')]]));
+    for (const number of files) sums.end(number);
+    const known = files.filter((number) => sums.sumOf(number) !== undefined);
+    assert.ok(known.length > 50 && known.length < 200, `${known.length} files`);
+    for (const number of known) assert.equal(sums.sumOf(number)?.checksum, sumOf(page('x')));
   });
 });

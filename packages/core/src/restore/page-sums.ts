@@ -5,8 +5,15 @@ import type { FileSum, PageRuns } from '../ports/extract.ts';
 
 /** Numbers of a run: first page, number of pages, CRC. */
 const RUN = 3;
-/** Numbers kept for all files together, 32 MiB: those of 21 GiB of pages that lie apart. */
+/**
+ * Numbers of four bytes kept for all files together, 32 MiB: those of 21 GiB of pages that lie apart in
+ * large files, or of some seventy thousand files.
+ */
 const KEPT_MAX = 8 * 1024 * 1024;
+/** What an awaited file, a piece of its runs, and a sum take beside their numbers, in such numbers. */
+const FILE_COST = 64;
+const RUNS_COST = 48;
+const SUM_COST = 32;
 
 interface Gathered {
   readonly bytes: number;
@@ -30,6 +37,8 @@ export class PageSums {
 
   /** A file begins, with so many bytes. */
   begin(number: number, bytes: number): void {
+    if (this.#kept + FILE_COST > this.#maxKept) return;
+    this.#kept += FILE_COST;
     this.#files.set(number, { bytes, runs: [] });
   }
 
@@ -38,7 +47,7 @@ export class PageSums {
     const file = this.#files.get(number);
     if (file === undefined) return;
     file.runs.push(runs);
-    this.#kept += runs.length;
+    this.#kept += RUNS_COST + runs.length;
     if (this.#kept > this.#maxKept) this.#drop(number);
   }
 
@@ -47,8 +56,10 @@ export class PageSums {
     const file = this.#files.get(number);
     if (file === undefined) return;
     const crc = joined(file);
-    if (crc !== undefined) this.#sums.set(number, { bytes: file.bytes, checksum: crc32cHex(crc) });
     this.#drop(number);
+    if (crc === undefined || this.#kept + SUM_COST > this.#maxKept) return;
+    this.#kept += SUM_COST;
+    this.#sums.set(number, { bytes: file.bytes, checksum: crc32cHex(crc) });
   }
 
   /** Length and checksum of a file that has ended; `undefined` if it must be read. */
@@ -57,7 +68,10 @@ export class PageSums {
   }
 
   #drop(number: number): void {
-    for (const { length } of this.#files.get(number)?.runs ?? []) this.#kept -= length;
+    const file = this.#files.get(number);
+    if (file === undefined) return;
+    this.#kept -= FILE_COST;
+    for (const { length } of file.runs) this.#kept -= RUNS_COST + length;
     this.#files.delete(number);
   }
 }
