@@ -8,7 +8,6 @@ import type {
 import type { Report } from '../ports/report.ts';
 import type { RunOptions } from '../repository/repository.ts';
 import { orAbort } from '../stream/abort.ts';
-import { mapParallel } from '../stream/parallel.ts';
 import type { Spool, SpooledText } from '../stream/spool.ts';
 
 /** A database with the names of its relations, as they stand in `DatabasesByNames`. */
@@ -17,11 +16,9 @@ export type NamedDatabase = Pick<SpooledText, 'read'>;
 /** For one database, and for all of them: names are worth less than a backup that goes on. */
 const DATABASE_MS = 60_000;
 const ALL_MS = 600_000;
-/** Each has a session; meanwhile the server waits with the backup. */
-const AT_ONCE = 4;
 
 /**
- * Asks every database for the names of its relations, a few at a time. Call it between the start of a
+ * Asks every database for the names of its relations, one at a time. Call it between the start of a
  * backup and its end: what is made, dropped or rewritten at another time than this is in the WAL
  * that the backup needs, so the files that the names lead to are the right ones. What cannot be
  * asked is left out with a warning. Throws `scratch-failed`, or the signal's reason.
@@ -31,6 +28,7 @@ export async function nameDatabases(
   spool: Spool,
   { signal, report }: RunOptions & { readonly report: Report },
 ): Promise<readonly NamedDatabase[]> {
+  const named: NamedDatabase[] = [];
   const timeUp = AbortSignal.timeout(ALL_MS);
   const ask = async <T>(
     what: string,
@@ -47,12 +45,13 @@ export async function nameDatabases(
     }
   };
   const databases = await ask('the server', (both) => orAbort(server.databases(), both));
-  const named = await mapParallel(databases ?? [], { width: AT_ONCE, signal }, (database, stop) =>
-    ask(`the database ${database.name}`, (both) =>
-      nameRelations(server, database, { spool, signal: AbortSignal.any([stop, both]) }),
-    ),
-  );
-  return named.filter((text) => text !== undefined);
+  for (const database of databases ?? []) {
+    const text = await ask(`the database ${database.name}`, (both) =>
+      nameRelations(server, database, { spool, signal: both }),
+    );
+    if (text !== undefined) named.push(text);
+  }
+  return named;
 }
 
 /** One member of the object: the database's name and what WAL-G says of it. */
