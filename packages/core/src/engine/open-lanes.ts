@@ -1,4 +1,3 @@
-import pLimit from 'p-limit';
 import { inlineLanes } from '../lanes/inline.ts';
 import { inlineWriter } from '../lanes/inline-writer.ts';
 import { threadLanes } from '../lanes/threads.ts';
@@ -60,6 +59,6 @@ export function openLanes(
 function smallLane(repository: OpenedRepository): SmallLane {
   return {
     bytesMax: SMALL_BYTES_MAX,
-    open: (key, { signal }) => inlineWriter(repository, key, { turn: pLimit(1), signal }),
+    open: (key, { signal }) => inlineWriter(repository, key, { turn: (work) => work(), signal }),
   };
 }
