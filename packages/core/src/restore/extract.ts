@@ -155,10 +155,7 @@ async function unpackLink(
     rootMode = receipt.rootMode ?? rootMode;
   };
   for (const last of [false, true]) {
-    // The largest first: what comes last is what the lanes end at different times with.
-    const tars = link.tars
-      .filter((tar) => tar.last === last)
-      .toSorted((a, b) => b.storedBytes - a.storedBytes);
+    const tars = link.tars.filter((tar) => tar.last === last);
     await mapParallel(tars, { width: lanes.width, signal }, unpack);
   }
   return rootMode;

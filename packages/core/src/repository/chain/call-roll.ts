@@ -4,11 +4,16 @@ import type { Repository, RunOptions } from '../repository.ts';
 import { isWanted, type Selection } from './selection.ts';
 import { listedPath, nameOf, TURN, type Roll } from './roll.ts';
 
-/**
- * The tars that a backup lists, by basename with extension, and the numbers of what is wanted of
- * each; of the newest backup that is everything, and no numbers are kept. Empty where none are listed.
- */
-export type TarLists = ReadonlyMap<string, readonly number[]>;
+/** What a backup lists of a tar. */
+export interface TarList {
+  /** How many of its files are wanted. */
+  readonly files: number;
+  /** Their numbers; of the newest backup none are kept. */
+  readonly numbers: readonly number[] | undefined;
+}
+
+/** The tars that a backup lists, by basename with extension. Empty where none are listed. */
+export type TarLists = ReadonlyMap<string, TarList>;
 
 /** What the lists of files of a chain say. */
 export interface RollCall {
@@ -73,12 +78,12 @@ export async function callRoll(
 
 /** The list of the newest backup, which gives the names their numbers. */
 class NewestList {
-  readonly tars = new Map<string, readonly number[]>();
   readonly leftOut = new Set<string>();
   readonly #builder = new NameIndexBuilder();
   #turns = new Uint8Array(FIRST_CAPACITY);
   #open = new Uint8Array(FIRST_CAPACITY);
   readonly #selection: Selection | undefined;
+  readonly #files = new Map<string, number>();
 
   constructor(selection: Selection | undefined) {
     this.#selection = selection;
@@ -86,6 +91,10 @@ class NewestList {
 
   get names(): NameIndex {
     return this.#builder.index();
+  }
+
+  get tars(): TarLists {
+    return new Map([...this.#files].map(([tar, files]) => [tar, { files, numbers: undefined }]));
   }
 
   get turns(): Uint8Array {
@@ -107,11 +116,13 @@ class NewestList {
         if (this.#isSelected(file.name)) this.#add(file);
       },
       onTar: (tar) => {
-        this.tars.set(tar, []);
+        this.#files.set(tar, 0);
         if (this.#selection !== undefined) this.leftOut.add(tar);
       },
       onTarName: (name, tar) => {
-        if (this.leftOut.has(tar) && this.#isSelected(name)) this.leftOut.delete(tar);
+        if (!this.#isSelected(name)) return;
+        this.leftOut.delete(tar);
+        this.#files.set(tar, (this.#files.get(tar) ?? 0) + 1);
       },
     };
   }
@@ -188,7 +199,10 @@ class OlderList {
   wantedTars(): TarLists {
     const isKnown = (turn: number, number: number): boolean =>
       turn === TURN.none || this.#found[number] === 1;
-    return this.turns.every(isKnown) ? this.#tars : new Map();
+    if (!this.turns.every(isKnown)) return new Map();
+    return new Map(
+      [...this.#tars].map(([tar, numbers]) => [tar, { files: numbers.length, numbers }]),
+    );
   }
 
   /** Before the files are listed nothing is found: then all tars are taken. */

@@ -6,6 +6,7 @@ import { mapParallel } from '../../stream/parallel.ts';
 import { callRoll, type RollCall, type TarLists } from './call-roll.ts';
 import { objectProblems, planTars } from './plan-objects.ts';
 import type { PlannedLink, PlannedTar } from './planned-link.ts';
+import { byTurn } from './tar-order.ts';
 import { broken, readChain } from './read-chain.ts';
 import type { Selection } from './selection.ts';
 import { TURN, type Roll } from './roll.ts';
@@ -85,9 +86,3 @@ const NOT_CALLED: RollCall = {
   leftOut: new Set(),
   problem: undefined,
 };
-
-/** Those with `pg_control` and labels last; the largest first, so that none is left alone. */
-function byTurn(a: PlannedTar, b: PlannedTar): number {
-  if (a.last !== b.last) return a.last ? 1 : -1;
-  return b.storedBytes - a.storedBytes;
-}

@@ -53,6 +53,7 @@ export async function planTars(
     if (match === null || (side !== undefined && record === undefined)) return [];
     const basename = key.slice(folder.length);
     if (!isWanted(link, basename)) return [];
+    const list = link.listed.get(basename);
     return {
       key,
       name: basename,
@@ -61,7 +62,8 @@ export async function planTars(
       storedBytes,
       plainBytes: record?.plain.bytes,
       last: isLastTar(basename),
-      holds: link.isNewest ? undefined : link.listed.get(basename),
+      files: list?.files,
+      holds: list?.numbers,
     };
   });
   return { tars, missing };
@@ -70,7 +72,7 @@ export async function planTars(
 /** Control file and labels come from the newest backup alone. One that is not listed may hold anything. */
 function isWanted({ listed, leftOut, isNewest }: ListedTars, basename: string): boolean {
   if (isLastTar(basename)) return isNewest;
-  return isNewest ? !leftOut.has(basename) : listed.get(basename)?.length !== 0;
+  return isNewest ? !leftOut.has(basename) : listed.get(basename)?.files !== 0;
 }
 
 /** What is wrong with the objects of a backup, so that a restore would fail half-way. */

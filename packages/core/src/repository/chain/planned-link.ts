@@ -6,6 +6,8 @@ export interface PlannedTar extends PromisedObject {
   readonly storedBytes: number;
   /** Only known of backups that tsbk made. */
   readonly plainBytes: number | undefined;
+  /** Files in it that are wanted, if known. */
+  readonly files: number | undefined;
   /** Holds `pg_control` or the label: extracted after all others. */
   readonly last: boolean;
   /** Of a backup below the newest: the numbers in the roll of what it may be needed for, if known. */
