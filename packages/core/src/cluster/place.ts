@@ -1,11 +1,11 @@
-import { closeSync, constants, fchmodSync, openSync, writeSync } from 'node:fs';
+import { constants, fchmodSync, openSync, writeSync } from 'node:fs';
 import { chmod, lstat, mkdir, symlink } from 'node:fs/promises';
 import { systemErrorCode, TsbkError } from '../kernel/errors.ts';
 import type { TreePath } from '../kernel/tree-path.ts';
 import type { ByteSource } from '../ports/bytes.ts';
 import type { MadeTree, TreePlace } from '../ports/extract.ts';
 import { mapParallel } from '../stream/parallel.ts';
-import { syncDirectory, syncLater, type LateSync } from './late-sync.ts';
+import { EARLY_FLUSH_BYTES, syncDirectory, syncLater, type LateSync } from './late-sync.ts';
 import { locate, TABLESPACE_PATH } from './locate.ts';
 import { overwriteFile } from './overwrite-file.ts';
 import { PageFile } from './page-file.ts';
@@ -98,7 +98,7 @@ class TreePlacer implements Placer {
     const fd = this.#create(path);
     if (fd === undefined) return false;
     await this.#fill(path, fd, async () => {
-      await writeAll(fd, body, this.#options.signal);
+      await this.#writeAll(path, fd, body);
       if ((mode & 0o777) !== NEW_FILE_MODE) fchmodSync(fd, mode & 0o777);
     });
     return true;
@@ -219,12 +219,28 @@ class TreePlacer implements Placer {
     try {
       result = await work();
     } catch (error) {
-      closeSync(fd);
+      this.#late.drop(fd);
       if (error instanceof TsbkError || this.#options.signal.aborted) throw error;
       throw isSystemError(error) ? writeFailed(this.#name(path), error) : error;
     }
     await this.#late.close(fd, this.#name(path));
     return result;
+  }
+
+  /**
+   * Writes the body as it comes, by blocking calls: what they wait for is room in memory, and a
+   * promise for each of many small writes costs several times the write.
+   */
+  async #writeAll(path: TreePath, fd: number, body: ByteSource): Promise<void> {
+    let unflushed = 0;
+    for await (const chunk of body) {
+      this.#options.signal.throwIfAborted();
+      for (let at = 0; at < chunk.length;) at += writeSync(fd, chunk, at);
+      unflushed += chunk.length;
+      if (unflushed < EARLY_FLUSH_BYTES) continue;
+      this.#late.early(fd, this.#name(path));
+      unflushed = 0;
+    }
   }
 
   async #try<T>(path: TreePath, work: (at: Buffer) => Promise<T>): Promise<T> {
@@ -248,17 +264,6 @@ class TreePlacer implements Placer {
 
   #name(path: TreePath): string {
     return `${this.#options.root}/${printable(path)}`;
-  }
-}
-
-/**
- * Writes the body as it comes, by blocking calls: what they wait for is room in memory, and a
- * promise for each of many small writes costs several times the write.
- */
-async function writeAll(fd: number, body: ByteSource, signal: AbortSignal): Promise<void> {
-  for await (const chunk of body) {
-    signal.throwIfAborted();
-    for (let at = 0; at < chunk.length;) at += writeSync(fd, chunk, at);
   }
 }
 
