@@ -20,8 +20,20 @@ const TIMEOUT_MS = 15 * 60_000;
 /** Of the chain that is restored, and of the curve by size. */
 const USUAL_SHARE = 0.01;
 
+const USAGE = `usage: node bench/deltas.ts [options]
+  --sizes LIST    GiB of the databases (0.25,0.5,1,2,4); the middle one has all shares and the chain
+  --shares LIST   of the pages that change, 0 to 1 (0.001,0.01,0.1,0.5)
+  --pages N       pages that change in a database of any size (1000)
+  --rounds N      rounds, contenders taking turns in each (3)
+  --links N       deltas of the chain that is restored (6)
+  --postgres N    version of the server (17)
+  --only LIST     contenders by id, for example tsbk-server,wal-g
+  --out FOLDER    for deltas.json and deltas.html (bench)
+`;
+
 const { values } = parseArgs({
   options: {
+    help: { type: 'boolean', default: false },
     sizes: { type: 'string', default: '0.25,0.5,1,2,4' },
     shares: { type: 'string', default: '0.001,0.01,0.1,0.5' },
     rounds: { type: 'string', default: '3' },
@@ -119,8 +131,13 @@ async function measureSize(sizeGib: number): Promise<void> {
   }
 }
 
-for (const sizeGib of options.sizesGib) await measureSize(sizeGib);
-results = { ...results, finishedAt: new Date().toISOString() };
-save();
-process.stdout.write(tableOfDeltas(results));
-if (measurements.some(({ error }) => error !== undefined)) process.exitCode = 1;
+async function measure(): Promise<void> {
+  for (const sizeGib of options.sizesGib) await measureSize(sizeGib);
+  results = { ...results, finishedAt: new Date().toISOString() };
+  save();
+  process.stdout.write(tableOfDeltas(results));
+  if (measurements.some(({ error }) => error !== undefined)) process.exitCode = 1;
+}
+
+if (values.help) process.stdout.write(USAGE);
+else await measure();

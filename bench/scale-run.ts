@@ -3,43 +3,59 @@ import { parseArgs } from 'node:util';
 import { formatSize, parseSize } from '@tsbk/core/kernel/size';
 import { runScale, type ScaleResult } from '@tsbk/test/support/simulation/run';
 
+const USAGE = `usage: node bench/scale.ts [options]
+  --bytes SIZE       of all files together (4GiB)
+  --files N          data files (100)
+  --codec NAME       lz4, zstd or none (lz4)
+  --lanes N          (2)
+  --inline           lanes in the calling thread instead of threads of their own
+  --until PHASE      push leaves the restore out (fetch)
+  --directory PATH   where records lie, and each restored file until it is removed (the temporary
+                     directory); a restore asks its file system for room for all of them
+  --json             one line of JSON at the end
+`;
+
 const { values } = parseArgs({
   options: {
+    help: { type: 'boolean', default: false },
     bytes: { type: 'string', default: '4GiB' },
     files: { type: 'string', default: '100' },
     codec: { type: 'string', default: 'lz4' },
     lanes: { type: 'string', default: '2' },
-    /** Lanes in the calling thread instead of their own. */
     inline: { type: 'boolean', default: false },
-    /** `push` leaves the restore out. */
     until: { type: 'string', default: 'fetch' },
     directory: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 });
 
-const bytes = parseSize(values.bytes);
-const files = Number(values.files);
-const { codec } = values;
-if (bytes === undefined || !(files > 0)) throw new Error('--bytes is a size, --files a number');
-if (codec !== 'lz4' && codec !== 'zstd' && codec !== 'none') {
-  throw new Error('--codec is lz4, zstd or none');
+if (values.help) process.stdout.write(USAGE);
+else await run();
+
+async function run(): Promise<void> {
+  const bytes = parseSize(values.bytes);
+  const files = Number(values.files);
+  const { codec } = values;
+  if (bytes === undefined || !(files > 0)) throw new Error('--bytes is a size, --files a number');
+  if (codec !== 'lz4' && codec !== 'zstd' && codec !== 'none') {
+    throw new Error('--codec is lz4, zstd or none');
+  }
+  const result = await runScale({
+    bytes,
+    files,
+    codec,
+    lanes: Number(values.lanes),
+    threads: !values.inline,
+    fetch: values.until !== 'push',
+    directory: values.directory,
+    onMark: ({ phase, share, seconds, rssBytes }) => {
+      if (values.json) return;
+      const percent = `${(100 * share).toFixed(0)}%`.padStart(4);
+      console.log(`${phase} ${percent}  ${seconds.toFixed(1)} s  ${formatSize(rssBytes)}`);
+    },
+  });
+  console.log(values.json ? JSON.stringify(result) : summary(result));
 }
-const result = await runScale({
-  bytes,
-  files,
-  codec,
-  lanes: Number(values.lanes),
-  threads: !values.inline,
-  fetch: values.until !== 'push',
-  directory: values.directory,
-  onMark: ({ phase, share, seconds, rssBytes }) => {
-    if (values.json) return;
-    const percent = `${(100 * share).toFixed(0)}%`.padStart(4);
-    console.log(`${phase} ${percent}  ${seconds.toFixed(1)} s  ${formatSize(rssBytes)}`);
-  },
-});
-console.log(values.json ? JSON.stringify(result) : summary(result));
 
 function summary({ plainBytes, storedBytes, parts, phases, ...all }: ScaleResult): string {
   const gib = plainBytes / 1024 ** 3;
