@@ -22,6 +22,8 @@ export interface Options {
   readonly out: string;
   /** Makes the page of results that are there, and measures nothing. */
   readonly render: boolean;
+  /** Whether scenarios that are not chosen stay in the results as an earlier run has left them. */
+  readonly keep: boolean;
   /** Whether the first round's restores are opened and compared. */
   readonly verify: boolean;
 }
@@ -39,6 +41,7 @@ export const USAGE = `usage: npm run bench -- [options]
   --no-verify        do not open and compare what the first round restored
   --quick            0.2 GiB, one round, directory only
   --out FOLDER       for results.json and report.html (bench)
+  --keep             of scenarios that are not chosen, keep what is in results.json
   --render           make report.html of the results.json that is there
 `;
 
@@ -58,6 +61,7 @@ export function readOptions(args: readonly string[], home: string): Options {
       'no-verify': { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
       out: { type: 'string', default: home },
+      keep: { type: 'boolean', default: false },
       render: { type: 'boolean', default: false },
     },
   });
@@ -75,6 +79,7 @@ export function readOptions(args: readonly string[], home: string): Options {
     width: Math.min(4, availableParallelism()),
     segments: Math.ceil(positive('--segments', values.segments ?? (quick ? '24' : '500'))),
     out: values.out,
+    keep: values.keep,
     render: values.render,
     verify: !values['no-verify'],
   };

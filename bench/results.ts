@@ -98,6 +98,12 @@ export interface Results {
   readonly durabilities?: readonly Durability[];
   readonly receivers?: readonly DescribedContender[];
   readonly losses?: readonly Loss[];
+  /** Scenarios that earlier runs have measured, and how they did it. */
+  readonly kept?: readonly KeptRun[];
+}
+
+export interface KeptRun extends Pick<Results, 'startedAt' | 'options' | 'cluster'> {
+  readonly scenarios: readonly string[];
 }
 
 /** Replaces the file as a whole, so that an interrupted run leaves what it had. */

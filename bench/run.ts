@@ -9,6 +9,7 @@ import { startPostgres, type Server } from '@tsbk/test/support/postgres';
 import { loadCluster } from './cluster/load.ts';
 import { makeWalSupply, type WalSupply } from './cluster/wal-supply.ts';
 import { measureAll } from './measure-all.ts';
+import { withKept } from './kept.ts';
 import { readOptions, USAGE, type Options } from './options.ts';
 import { renderPage } from './report/page.ts';
 import { renderText } from './report/text.ts';
@@ -45,6 +46,9 @@ function chooseOptions(): Options | undefined {
 }
 
 async function measure(options: Options): Promise<Results> {
+  const earlier = options.keep ? earlierResults(options) : undefined;
+  const complete = (results: Results): Results =>
+    earlier === undefined ? results : withKept(results, earlier, options);
   const supply = await walSupply(options);
   say(`loading a cluster of about ${options.sizeGib} GiB`);
   await using server = await startServer();
@@ -52,14 +56,16 @@ async function measure(options: Options): Promise<Results> {
   // Loaded quickly, measured as it is used.
   await server.restart({ fsync: 'on' });
   const bench = { server, width: options.width, timeoutMs: TIMEOUT_MS };
-  return await measureAll(bench, options, {
+  const results = await measureAll(bench, options, {
     supply,
     say,
-    save: (results) => {
+    save: (measured) => {
+      const results = complete(measured);
       saveAs(join(options.out, 'results.json'), `${JSON.stringify(results, undefined, 1)}\n`);
       saveAs(join(options.out, 'report.html'), renderPage(results));
     },
   });
+  return complete(results);
 }
 
 function earlierResults({ out }: Options): Results {

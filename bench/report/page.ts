@@ -1,5 +1,5 @@
 import { formatSize } from '@tsbk/core/kernel/size';
-import type { Results } from '../results.ts';
+import type { KeptRun, Results } from '../results.ts';
 import { renderWaits } from './durable-section.ts';
 import { renderEffects } from './effect-section.ts';
 import { escapeHtml } from './escape-html.ts';
@@ -32,7 +32,17 @@ function introduction(results: Results): string {
   const state = finishedAt === undefined ? ' <b>The run has not ended.</b>' : '';
   return `<p>One run on one machine, ${escapeHtml(startedAt.slice(0, 10))}: PostgreSQL ${cluster.postgres} with
 ${formatSize(cluster.bytes)} in ${cluster.files} files, ${options.codec}, ${options.rounds} ${options.rounds === 1 ? 'round' : 'rounds'}${roundsOfWal(options)} in
-which the programs took turns. Medians; lines in the bars reach from the smallest to the largest value.${state}</p>`;
+which the programs took turns. Medians; lines in the bars reach from the smallest to the largest value.${state}</p>${keptFrom(results)}`;
+}
+
+function keptFrom({ kept = [] }: Results): string {
+  return kept.map(keptRun).join('');
+}
+
+function keptRun({ scenarios, startedAt, options, cluster }: KeptRun): string {
+  const rounds = `${options.rounds} ${options.rounds === 1 ? 'round' : 'rounds'}${roundsOfWal(options)}`;
+  return `<p>Not measured again, but kept from the run of ${escapeHtml(startedAt.slice(0, 10))} with ${formatSize(cluster.bytes)},
+${options.codec}, ${rounds}: ${escapeHtml(scenarios.join(', '))}.</p>`;
 }
 
 function contenders(results: Results): string {

@@ -9,23 +9,33 @@ function needsSummaries(version: number): string | undefined {
   return version < WITH_SUMMARIES ? 'PostgreSQL summarizes WAL from 17 on' : undefined;
 }
 
-function tsbkBy(
-  source: 'server' | 'stream' | 'files' | 'summaries',
-  note: string,
-  excluded: DeltaContender['excluded'] = () => undefined,
-): DeltaContender {
+interface Way {
+  readonly id: string;
+  /** As `TSBK_DELTA_SOURCE` names it. */
+  readonly source: 'server' | 'stream' | 'files' | 'summaries';
+  readonly note: string;
+  readonly excluded?: DeltaContender['excluded'];
+  /** For the delta alone. */
+  readonly options?: readonly string[];
+}
+
+function tsbkBy({ id, source, note, excluded, options = [] }: Way): DeltaContender {
   const readsFiles = source === 'files' || source === 'summaries';
   return {
-    id: `tsbk-${source}`,
-    title: `tsbk, ${source}`,
+    id: `tsbk-${id}`,
+    title: `tsbk, ${id}`,
     note,
     absent: () => undefined,
-    excluded,
-    open: (site) => openTsbk(site, source, readsFiles ? [site.server.dataDir] : []),
+    excluded: excluded ?? (() => undefined),
+    open: (site) => openTsbk(site, { source, options }, readsFiles ? [site.server.dataDir] : []),
   };
 }
 
-function openTsbk(site: Site, source: string, place: readonly string[]): DeltaSession {
+function openTsbk(
+  site: Site,
+  { source, options }: Required<Pick<Way, 'source' | 'options'>>,
+  place: readonly string[],
+): DeltaSession {
   const { cli, archivePush, archiveGet, env: base } = installedTsbk();
   const env = {
     ...base,
@@ -45,20 +55,40 @@ function openTsbk(site: Site, source: string, place: readonly string[]): DeltaSe
     archivePush: { program: archivePush, args: [], env },
     archiveGet: { program: archiveGet, args: [], env },
     full: push(['--full']),
-    delta: push([]),
+    delta: push(options),
     restore: (directory) => ({ program: cli, args: ['backup-fetch', directory, 'LATEST'], env }),
     opens: 'as-restored',
   };
 }
 
-/** One for each source. */
+/** One for each source, and what reads files as WAL-G does, without looking at page checksums. */
 export const tsbkDeltas: readonly DeltaContender[] = [
-  tsbkBy(
-    'server',
-    'PostgreSQL itself sends the blocks that changed (17 and later)',
-    needsSummaries,
-  ),
-  tsbkBy('summaries', 'reads the blocks that WAL summaries name (17 and later)', needsSummaries),
-  tsbkBy('files', 'reads every page of the data directory and keeps those with a newer LSN'),
-  tsbkBy('stream', 'takes a base backup by the protocol and keeps the pages with a newer LSN'),
+  tsbkBy({
+    id: 'server',
+    source: 'server',
+    note: 'PostgreSQL itself sends the blocks that changed (17 and later)',
+    excluded: needsSummaries,
+  }),
+  tsbkBy({
+    id: 'summaries',
+    source: 'summaries',
+    note: 'reads the blocks that WAL summaries name (17 and later)',
+    excluded: needsSummaries,
+  }),
+  tsbkBy({
+    id: 'files',
+    source: 'files',
+    note: 'reads every page of the data directory, verifies it, and keeps those with a newer LSN',
+  }),
+  tsbkBy({
+    id: 'files-unverified',
+    source: 'files',
+    note: 'the same with --no-verify: WAL-G verifies no page either unless asked',
+    options: ['--no-verify'],
+  }),
+  tsbkBy({
+    id: 'stream',
+    source: 'stream',
+    note: 'takes a base backup by the protocol and keeps the pages with a newer LSN',
+  }),
 ];
