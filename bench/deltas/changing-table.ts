@@ -35,6 +35,8 @@ export async function changingTable(server: Server, gib: number): Promise<Changi
       const step = everyPages * ROWS_A_PAGE;
       const offset = (changes * 7) % ROWS_A_PAGE;
       await server.query(`update changing set n = n + 1 where id % ${step} = ${offset}`);
+      // Or the next update would, as it goes through the table, prune and so change these pages again.
+      await server.query('vacuum changing');
       await server.query('checkpoint');
     },
     fingerprint: async (of) => {
