@@ -9,6 +9,7 @@ import { isTsbkError, type TsbkError } from '@tsbk/core/kernel/errors';
 import { inlineLanes } from '@tsbk/core/lanes/inline';
 import type { BlobStore } from '@tsbk/core/ports/blob-store';
 import { fetchBackup } from '@tsbk/core/restore/fetch';
+import { fetchRequest } from './support/fetch-request.ts';
 import { keysOf } from './contracts/blob-store/helpers.ts';
 import { fakeRepository, type FakeRepository } from './support/fake-repository.ts';
 import { treeOf } from './support/file-tree.ts';
@@ -97,20 +98,7 @@ describe('a chain of three backups on S3', () => {
   ): Promise<TsbkError | undefined> {
     // Ranges are fetched several at once where objects are larger than such a part.
     const repository = { ...(await site.open()), store, partBytes: 100_000 };
-    const request = {
-      backup: 'LATEST',
-      destination,
-      target: { kind: 'latest' },
-      timeline: 'latest',
-      action: 'promote',
-      standby: false,
-      restoreCommand: 'get "%f" "%p"',
-      writeRecoverySettings: true,
-      tablespaceMapping: [],
-      segmentBytes: 1024 * 1024,
-      fsync: false,
-      inPlace,
-    } as const;
+    const request = fetchRequest({ destination, segmentBytes: 1024 * 1024, inPlace });
     const inputs = { repository, lanes: inlineLanes(repository, 2) };
     try {
       await fetchBackup(inputs, request, { signal, report: () => {} });

@@ -16,6 +16,7 @@ import type { Lanes } from '@tsbk/core/ports/lanes';
 import { fetchBackup, type FetchRequest } from '@tsbk/core/restore/fetch';
 import { planRestore } from '@tsbk/core/restore/plan-restore';
 import { collect } from '@tsbk/core/stream/collect';
+import { fetchRequest } from './support/fetch-request.ts';
 import {
   PAGE,
   storeChain,
@@ -54,19 +55,8 @@ beforeEach(() => {
 
 afterEach(() => rmSync(scratch, { recursive: true }));
 
-const request = (backup = 'LATEST'): FetchRequest => ({
-  backup,
-  destination,
-  target: { kind: 'latest' },
-  timeline: 'latest',
-  action: 'promote',
-  standby: false,
-  restoreCommand: 'get "%f" "%p"',
-  writeRecoverySettings: true,
-  tablespaceMapping: [],
-  segmentBytes: 1024 * 1024,
-  fsync: true,
-});
+const request = (backup = 'LATEST'): FetchRequest =>
+  fetchRequest({ backup, destination, segmentBytes: 1024 * 1024, fsync: true });
 
 async function fetch(backup?: string) {
   const opened = await repository.open();

@@ -34,6 +34,7 @@ import { fetchBackup, type FetchRequest } from '@tsbk/core/restore/fetch';
 import { parseWantedNames } from '@tsbk/core/restore/partial/wanted-names';
 import { planRestore } from '@tsbk/core/restore/plan-restore';
 import { collect } from '@tsbk/core/stream/collect';
+import { fetchRequest } from './support/fetch-request.ts';
 import {
   PAGE,
   storeChain,
@@ -70,21 +71,14 @@ afterEach(() => rmSync(scratch, { recursive: true }));
 
 const { signal } = new AbortController();
 
-const request = (more: Partial<FetchRequest> = {}): FetchRequest => ({
-  backup: 'LATEST',
-  destination: data,
-  target: { kind: 'latest' },
-  timeline: 'latest',
-  action: 'promote',
-  standby: false,
-  restoreCommand: 'get "%f" "%p"',
-  writeRecoverySettings: true,
-  tablespaceMapping: [],
-  segmentBytes: 1024 * 1024,
-  fsync: true,
-  inPlace: true,
-  ...more,
-});
+const request = (more: Partial<FetchRequest> = {}): FetchRequest =>
+  fetchRequest({
+    destination: data,
+    segmentBytes: 1024 * 1024,
+    fsync: true,
+    inPlace: true,
+    ...more,
+  });
 
 async function fetch(more: Partial<FetchRequest> = {}, stop = signal) {
   const opened = await repository.open();

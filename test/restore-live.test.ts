@@ -21,6 +21,7 @@ import { inlineLanes } from '@tsbk/core/lanes/inline';
 import { fetchBackup, type FetchRequest } from '@tsbk/core/restore/fetch';
 import type { RestorePlan } from '@tsbk/core/restore/plan';
 import { planRestore } from '@tsbk/core/restore/plan-restore';
+import { fetchRequest } from './support/fetch-request.ts';
 import {
   archiveEverything,
   connectionEnv,
@@ -77,20 +78,12 @@ describe('a backup of a live server', () => {
 
   function request(more: Partial<FetchRequest> = {}): FetchRequest {
     const destination = scratchPath('restored');
-    return {
-      backup: 'LATEST',
+    return fetchRequest({
       destination,
-      target: { kind: 'latest' },
-      timeline: 'latest',
-      action: 'promote',
-      standby: false,
       restoreCommand: `${installedTsbk().archiveGet} "%f" "%p"`,
-      writeRecoverySettings: true,
       tablespaceMapping: [{ from: oid, to: `${destination}-ts` }],
-      segmentBytes: 16 * 1024 * 1024,
-      fsync: false,
       ...more,
-    };
+    });
   }
 
   const fetch = async (asked: FetchRequest, from = root) => {

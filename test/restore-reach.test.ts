@@ -13,6 +13,7 @@ import type { Repository } from '@tsbk/core/repository/repository';
 import type { RestorePlan, RestoreRequest } from '@tsbk/core/restore/plan';
 import { planRestore } from '@tsbk/core/restore/plan-restore';
 import type { RecoveryTarget } from '@tsbk/core/restore/target';
+import { fetchRequest } from './support/fetch-request.ts';
 import { fakeRepository, type FakeRepository } from './support/fake-repository.ts';
 
 const { signal } = new AbortController();
@@ -35,19 +36,7 @@ async function plan(
 ): Promise<RestorePlan> {
   return await planRestore(
     from ?? (await repository.open()),
-    {
-      backup: 'LATEST',
-      destination: join(scratch, 'restored'),
-      target,
-      timeline: 'latest',
-      action: 'promote',
-      standby: false,
-      restoreCommand: 'get "%f" "%p"',
-      writeRecoverySettings: true,
-      tablespaceMapping: [],
-      segmentBytes: 16 * 1024 * 1024,
-      ...request,
-    },
+    fetchRequest({ destination: join(scratch, 'restored'), target, ...request }),
     { signal, report: () => {} },
   );
 }

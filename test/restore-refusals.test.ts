@@ -28,6 +28,7 @@ import { inlineLanes } from '@tsbk/core/lanes/inline';
 import type { ReportEvent } from '@tsbk/core/ports/report';
 import { fetchBackup, type FetchRequest } from '@tsbk/core/restore/fetch';
 import { collect } from '@tsbk/core/stream/collect';
+import { fetchRequest } from './support/fetch-request.ts';
 import {
   FAKE_SYSTEM_ID,
   fakeControlFile,
@@ -69,20 +70,7 @@ async function fetch(request: Partial<FetchRequest> = {}, signal = new AbortCont
   const opened = await repository.open();
   return await fetchBackup(
     { repository: opened, lanes: inlineLanes(opened, 2) },
-    {
-      backup: 'LATEST',
-      destination,
-      target: { kind: 'latest' },
-      timeline: 'latest',
-      action: 'promote',
-      standby: false,
-      restoreCommand: 'get "%f" "%p"',
-      writeRecoverySettings: true,
-      tablespaceMapping: [],
-      segmentBytes: 16 * 1024 * 1024,
-      fsync: false,
-      ...request,
-    },
+    fetchRequest({ destination, ...request }),
     {
       signal,
       report: (event) => {

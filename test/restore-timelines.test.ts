@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { inlineLanes } from '@tsbk/core/lanes/inline';
-import { fetchBackup, type FetchRequest } from '@tsbk/core/restore/fetch';
+import { fetchBackup } from '@tsbk/core/restore/fetch';
 import { parseTarget, type TargetTexts, type TimelineChoice } from '@tsbk/core/restore/target';
+import { fetchRequest } from './support/fetch-request.ts';
 import {
   archiveEverything,
   connectionEnv,
@@ -49,19 +50,12 @@ describe('after a restore into the past that went on', () => {
     timeline: TimelineChoice,
     settings: Readonly<Record<string, string>> = {},
   ): Promise<Server> {
-    const request: FetchRequest = {
-      backup: 'LATEST',
+    const request = fetchRequest({
       destination: scratchPath('restored'),
       target: parseTarget(target, { localZone: 'UTC' }),
       timeline,
-      action: 'promote',
-      standby: false,
       restoreCommand: `${installedTsbk().archiveGet} "%f" "%p"`,
-      writeRecoverySettings: true,
-      tablespaceMapping: [],
-      segmentBytes: 16 * 1024 * 1024,
-      fsync: false,
-    };
+    });
     const repository = await openDirectory(store.env['WALG_FILE_PREFIX'] ?? '');
     const lanes = inlineLanes(repository, 2);
     await fetchBackup({ repository, lanes }, request, { signal, report: () => {} });

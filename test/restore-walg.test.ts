@@ -8,6 +8,7 @@ import { inlineLanes } from '@tsbk/core/lanes/inline';
 import type { ReportEvent } from '@tsbk/core/ports/report';
 import { fetchBackup, type FetchRequest } from '@tsbk/core/restore/fetch';
 import type { RecoveryTarget } from '@tsbk/core/restore/target';
+import { fetchRequest } from './support/fetch-request.ts';
 import {
   giveToServerUser,
   scratchPath,
@@ -28,22 +29,17 @@ const { signal } = new AbortController();
 
 function requestOf(golden: WalgCase, backup: string, target: RecoveryTarget): FetchRequest {
   const destination = scratchPath('restored');
-  return {
+  return fetchRequest({
     backup,
     destination,
     target,
-    timeline: 'latest',
-    action: 'promote',
-    standby: false,
-    writeRecoverySettings: true,
     restoreCommand: `${installedTsbk().archiveGet} "%f" "%p"`,
     tablespaceMapping: golden.tablespaces.map(({ oid }) => ({
       from: String(oid),
       to: `${destination}-ts${oid}`,
     })),
-    segmentBytes: 16 * 1024 * 1024,
     fsync: true,
-  };
+  });
 }
 
 async function restore(

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { formatLsn, parseLsn, toLsn, type Lsn } from '@tsbk/core/kernel/lsn';
 import type { BlobStore } from '@tsbk/core/ports/blob-store';
 import { planRestore } from '@tsbk/core/restore/plan-restore';
+import { fetchRequest } from './support/fetch-request.ts';
 import { siteOf, type BackupSite } from './support/backup-site.ts';
 import { eventually } from './support/eventually.ts';
 import { lastOfLedger, startLedger } from './support/ledger.ts';
@@ -46,18 +47,10 @@ async function planWithoutPiece({ root }: BackupSite, lsn: Lsn, nth: number): Pr
   };
   const plan = await planRestore(
     { ...opened, store },
-    {
-      backup: 'LATEST',
+    fetchRequest({
       destination: scratchPathForServerUser('planned'),
       target: { kind: 'lsn', lsn, inclusive: true },
-      timeline: 'latest',
-      action: 'promote',
-      standby: false,
-      restoreCommand: 'get "%f" "%p"',
-      writeRecoverySettings: true,
-      tablespaceMapping: [],
-      segmentBytes: 16 * 1024 * 1024,
-    },
+    }),
     { signal: new AbortController().signal, report: () => {} },
   );
   assert.deepEqual(plan.problems, []);

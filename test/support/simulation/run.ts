@@ -16,6 +16,7 @@ import { fetchBackup } from '@tsbk/core/restore/fetch';
 import { openFileStore } from '@tsbk/core/storage/file/open';
 import { FAKE_SYSTEM_ID } from '../fake-repository.ts';
 import { realClock } from '../clock.ts';
+import { fetchRequest } from '../fetch-request.ts';
 import type { SimulatedCluster } from './cluster.ts';
 import { simulatedRepository, type SimulatedSetup } from './repository.ts';
 import { clockPhase, type ScaleMark, type ScalePhase } from './clock-phase.ts';
@@ -148,23 +149,10 @@ async function push(site: Site, scratchDirectory: string, report: Report): Promi
 
 async function fetch(site: Site, destination: string, report: Report): Promise<void> {
   const { repository, lanes, segmentBytes } = site;
-  await fetchBackup(
-    { repository, lanes },
-    {
-      backup: 'LATEST',
-      destination,
-      target: { kind: 'latest' },
-      timeline: 'latest',
-      action: 'promote',
-      standby: false,
-      restoreCommand: 'get "%f" "%p"',
-      writeRecoverySettings: true,
-      tablespaceMapping: [],
-      segmentBytes,
-      fsync: false,
-    },
-    { signal, report },
-  );
+  await fetchBackup({ repository, lanes }, fetchRequest({ destination, segmentBytes }), {
+    signal,
+    report,
+  });
 }
 
 function simulatedServer(segmentBytes: number): BackupServer {
