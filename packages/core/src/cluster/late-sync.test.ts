@@ -32,7 +32,7 @@ test('closes a dropped file only when its early flush has ended', async () => {
   const fd = openSync(path, 'wx');
   writeSync(fd, 'content');
   late.early(fd, path);
-  late.drop(fd);
+  late.drop(fd, 'the name of the file');
   // Another file may be opened now, and must not get its number.
   fstatSync(fd);
   await late.settled();
@@ -42,7 +42,7 @@ test('closes a dropped file only when its early flush has ended', async () => {
 test('closes a dropped file at once when nothing is under way', () => {
   const late = syncLater(OPTIONS);
   const fd = openSync('/dev/null', 'w');
-  late.drop(fd);
+  late.drop(fd, 'the name of the file');
   assert.throws(() => fstatSync(fd), { code: 'EBADF' });
 });
 
@@ -51,7 +51,7 @@ test('throws later what failed in an early flush', async () => {
   // No disk behind it, so fdatasync answers EINVAL.
   const fd = openSync('/dev/null', 'w');
   late.early(fd, 'the name of the file');
-  late.drop(fd);
+  late.drop(fd, 'the name of the file');
   await assert.rejects(late.settled(), (error) => {
     assert.ok(isTsbkError(error, 'restore-failed'));
     assert.match(error.message, /the name of the file/);

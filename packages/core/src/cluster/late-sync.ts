@@ -22,7 +22,7 @@ export interface LateSync {
    */
   close(fd: number, what: string): Promise<void>;
   /** Takes over an open file that nobody needs flushed, or not yet: it is closed when it can be. */
-  drop(fd: number): void;
+  drop(fd: number, what: string): void;
   /** Resolves when every file is flushed and closed. Throws the first failure. */
   settled(): Promise<void>;
 }
@@ -82,10 +82,10 @@ export function syncLater(options: {
       while (running.size >= options.atOnce) await Promise.race(running);
       check();
     },
-    drop: (fd) => {
+    drop: (fd, what) => {
       const work = begun.get(fd);
-      if (work === undefined) closeSync(fd);
-      else follow(work.then(() => closeSync(fd)));
+      if (work === undefined) close(fd, what);
+      else follow(work.then(() => close(fd, what)));
     },
     settled: async () => {
       await Promise.all(running);

@@ -54,6 +54,6 @@ export class PageFile {
   abandon(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    this.#late.drop(this.#fd);
+    this.#late.drop(this.#fd, this.#name);
   }
 }

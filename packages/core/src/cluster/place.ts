@@ -219,7 +219,7 @@ class TreePlacer implements Placer {
     try {
       result = await work();
     } catch (error) {
-      this.#late.drop(fd);
+      this.#late.drop(fd, this.#name(path));
       if (error instanceof TsbkError || this.#options.signal.aborted) throw error;
       throw isSystemError(error) ? writeFailed(this.#name(path), error) : error;
     }
