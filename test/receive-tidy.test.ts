@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { isTsbkError } from '@tsbk/core/kernel/errors';
 import { toLsn, type Lsn } from '@tsbk/core/kernel/lsn';
 import { toSystemId } from '@tsbk/core/kernel/system-id';
+import type { ByteSource } from '@tsbk/core/ports/bytes';
 import type { ReceiveContext } from '@tsbk/core/receive/context';
 import { findStart } from '@tsbk/core/receive/find-start';
 import { tidyPieces } from '@tsbk/core/receive/tidy-pieces';
@@ -11,6 +12,7 @@ import type { Repository } from '@tsbk/core/repository/repository';
 import { storeWal } from '@tsbk/core/repository/wal-archive';
 import { segmentsWithPieces } from '@tsbk/core/repository/wal-pieces';
 import { writePiece } from '@tsbk/core/repository/wal-piece';
+import { collect } from '@tsbk/core/stream/collect';
 import { sourceOf } from '@tsbk/core/stream/source';
 import { realClock } from './support/clock.ts';
 import { tempDirectory, type TempDirectory } from './support/temp-directory.ts';
@@ -72,6 +74,37 @@ describe('a receiver that begins', () => {
     assert.deepEqual(await pieces(), [segmentName(2)]);
   });
 
+  // A piece is read once before, to prove what it is.
+  for (const [what, folder, hits] of [
+    ['the archived segment', 'wal_005/', [1, 2]],
+    ['a piece', 'tsbk_wal_pieces/', [2]],
+  ] as const) {
+    test(`reads again what differs when ${what} has come damaged`, async () => {
+      await receive(2);
+      await archive(2);
+      let reads = 0;
+      const damaged: number[] = [];
+      const { store } = repository;
+      repository = {
+        ...repository,
+        store: {
+          ...store,
+          get: async (key, options) => {
+            const blob = await store.get(key, options);
+            if (blob === undefined || !key.startsWith(folder)) return blob;
+            reads += 1;
+            if (!hits.some((hit) => hit === reads)) return blob;
+            damaged.push(reads);
+            return { ...blob, body: flipped(blob.body, reads / 25) };
+          },
+        },
+      };
+      await tidy();
+      assert.deepEqual(damaged, hits);
+      assert.deepEqual(await pieces(), []);
+    });
+  }
+
   test('goes on behind the last archived segment, and at the slot where there is one', async () => {
     for (const number of [2, 3, 4]) await archive(number);
     assert.equal(await start(9), 5);
@@ -104,3 +137,11 @@ describe('a receiver that begins', () => {
     assert.equal(await start(1000), 1000);
   });
 });
+
+/** With one bit changed, at this share of its length. */
+async function* flipped(body: ByteSource, share: number): ByteSource {
+  const content = Buffer.from(await collect(body, { maxBytes: 2 * MIB, what: 'an object' }));
+  const at = Math.floor(content.length * share);
+  content.writeUInt8(content.readUInt8(at) ^ 1, at);
+  yield content;
+}

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isTsbkError, TsbkError } from '../kernel/errors.ts';
 import type { ByteSource } from '../ports/bytes.ts';
+import type { Repository, RunOptions } from '../repository/repository.ts';
 import { findWal, openWal, storeWal } from '../repository/wal-archive.ts';
 import { openPieces, segmentsWithPieces, type SegmentPrefix } from '../repository/wal-pieces.ts';
 import type { ReceiveContext } from './context.ts';
@@ -41,28 +42,58 @@ async function tidySegment(context: ReceiveContext, segment: string): Promise<vo
   await prefix.remove({ signal });
 }
 
+/** How often both are read before what differs in another way each time is believed to differ. */
+const READINGS_MAX = 4;
+
 /**
- * The server was told that these bytes are durable, so they go only where the archive has them. Throws
- * `wal-conflict`.
+ * The server was told that these bytes are durable, so they go only where the archive has them. What
+ * differs is read again, because an answer can be damaged on its way: two readings have to agree.
+ * Throws `wal-conflict`, and `object-corrupt` for what comes damaged each time.
  */
 async function mustBeArchived(
   { repository, signal }: ReceiveContext,
   prefix: SegmentPrefix,
 ): Promise<void> {
-  const { segment, bytes, folder } = prefix;
-  const archived = await openWal(repository, segment, { signal });
-  const [theirs, ours] = await Promise.all([
-    archived === undefined ? undefined : hashOfFirst(archived.content, bytes),
-    hashOfFirst(prefix.content(), bytes),
-  ]);
-  if (theirs === ours) return;
+  const { segment, folder } = prefix;
+  let before = '';
+  for (let reading = 1; reading <= READINGS_MAX; reading += 1) {
+    const hashes = await bothHashes(repository, prefix, { signal }).catch((error: unknown) => {
+      if (!isTsbkError(error, 'object-corrupt') || reading === READINGS_MAX) throw error;
+      return undefined;
+    });
+    if (hashes === undefined) continue;
+    if (hashes.archived === hashes.received) return;
+    const found = `${hashes.archived} ${hashes.received}`;
+    if (found === before) break;
+    before = found;
+  }
+  const archived = await findWal(repository, segment, { signal });
   throw new TsbkError(
     'wal-conflict',
-    `${repository.store.url}/${archived?.info.key ?? segment} does not begin with what was received of ${segment} and lies in ${folder}`,
+    `${repository.store.url}/${archived?.key ?? segment} does not begin with what was received of ${segment} and lies in ${folder}`,
     {
       hint: 'Nothing was changed. Two servers archive to one prefix, or the archived file is damaged: find out which copy is right, and remove the other one by hand.',
     },
   );
+}
+
+interface BothHashes {
+  /** `undefined` if it is not in the archive any more. */
+  readonly archived: string | undefined;
+  readonly received: string;
+}
+
+async function bothHashes(
+  repository: Repository,
+  prefix: SegmentPrefix,
+  { signal }: RunOptions,
+): Promise<BothHashes> {
+  const archived = await openWal(repository, prefix.segment, { signal });
+  const [theirs, ours] = await Promise.all([
+    archived === undefined ? undefined : hashOfFirst(archived.content, prefix.bytes),
+    hashOfFirst(prefix.content(), prefix.bytes),
+  ]);
+  return { archived: theirs, received: ours };
 }
 
 async function hashOfFirst(source: ByteSource, bytes: number): Promise<string> {
