@@ -95,7 +95,7 @@ describe('a receiver that begins', () => {
             reads += 1;
             if (!hits.some((hit) => hit === reads)) return blob;
             damaged.push(reads);
-            return { ...blob, body: flipped(blob.body, reads / 25) };
+            return { ...blob, body: flipped(blob.body, 1 / 25) };
           },
         },
       };

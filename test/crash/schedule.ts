@@ -197,13 +197,12 @@ function draw(kind: FaultKind, random: Seeded, { store, hasHelper }: Breakable):
       return { kind, fault: random.pick(OUTAGES) };
     case 'store': {
       const reads = random.below(4) === 0;
-      return {
-        kind,
-        fault: random.pick(reads ? READ_FAULTS : STORE_FAULTS),
-        operation: reads ? random.pick(['GetObject', 'HeadObject']) : 'PutObject',
-        hit: random.pick([1, 1, 2, 3]),
-        times: random.pick([1, 1, 2, 6]),
-      };
+      const fault = random.pick(reads ? READ_FAULTS : STORE_FAULTS);
+      const operation = reads ? random.pick(['GetObject', 'HeadObject']) : 'PutObject';
+      const [hit, times] = [random.pick([1, 1, 2, 3]), random.pick([1, 1, 2, 6])];
+      // As often as everything that reads tries again.
+      const most = fault.kind === 'corrupt-answer' ? 2 : times;
+      return { kind, fault, operation, hit, times: Math.min(times, most) };
     }
     case 'full-repository':
       return { kind, spareBytes: store === 's3' ? random.below(200_000) : 4096 * random.below(32) };
