@@ -4,6 +4,7 @@ import type { ByteSource } from '../ports/bytes.ts';
 import type { Repository, RunOptions } from '../repository/repository.ts';
 import { findWal, openWal, storeWal } from '../repository/wal-archive.ts';
 import { openPieces, segmentsWithPieces, type SegmentPrefix } from '../repository/wal-pieces.ts';
+import { bothOf } from '../stream/parallel.ts';
 import type { ReceiveContext } from './context.ts';
 import { keepTrying } from './keep-trying.ts';
 
@@ -28,7 +29,7 @@ async function tidySegment(context: ReceiveContext, segment: string): Promise<vo
   const { repository, signal, report } = context;
   // Who cannot read them cannot know either whether the archive holds the same.
   if (repository.cipher.unreadable !== undefined) return;
-  const isArchived = (await findWal(repository, segment, { signal })) !== undefined;
+  const archived = await findWal(repository, segment, { signal });
   const prefix = await openUnlessMoved(repository, segment, { signal });
   if (prefix === undefined) return;
   if (prefix.isDisputed) {
@@ -36,7 +37,7 @@ async function tidySegment(context: ReceiveContext, segment: string): Promise<vo
     report({ kind: 'warning', code: 'pieces-disputed', text });
     return;
   }
-  if (isArchived) await mustBeArchived(context, prefix);
+  if (archived !== undefined) await mustBeArchived(context, prefix, archived);
   else if (prefix.bytes < prefix.segmentBytes) return;
   else await store(context, segment, () => prefix.content());
   await prefix.remove({ signal });
@@ -53,6 +54,7 @@ const READINGS_MAX = 4;
 async function mustBeArchived(
   { repository, signal }: ReceiveContext,
   prefix: SegmentPrefix,
+  { key }: { readonly key: string },
 ): Promise<void> {
   const { segment, folder } = prefix;
   let before = '';
@@ -67,10 +69,9 @@ async function mustBeArchived(
     if (found === before) break;
     before = found;
   }
-  const archived = await findWal(repository, segment, { signal });
   throw new TsbkError(
     'wal-conflict',
-    `${repository.store.url}/${archived?.key ?? segment} does not begin with what was received of ${segment} and lies in ${folder}`,
+    `${repository.store.url}/${key} does not begin with what was received of ${segment} and lies in ${folder}`,
     {
       hint: 'Nothing was changed. Two servers archive to one prefix, or the archived file is damaged: find out which copy is right, and remove the other one by hand.',
     },
@@ -83,17 +84,21 @@ interface BothHashes {
   readonly received: string;
 }
 
+/** Neither is read any more when this has settled: whoever tries again begins anew. */
 async function bothHashes(
   repository: Repository,
   prefix: SegmentPrefix,
   { signal }: RunOptions,
 ): Promise<BothHashes> {
-  const archived = await openWal(repository, prefix.segment, { signal });
-  const [theirs, ours] = await Promise.all([
-    archived === undefined ? undefined : hashOfFirst(archived.content, prefix.bytes),
-    hashOfFirst(prefix.content(), prefix.bytes),
-  ]);
-  return { archived: theirs, received: ours };
+  const [archived, received] = await bothOf(
+    async (both) => {
+      const opened = await openWal(repository, prefix.segment, { signal: both });
+      return opened && (await hashOfFirst(opened.content, prefix.bytes));
+    },
+    () => hashOfFirst(prefix.content(), prefix.bytes),
+    { signal },
+  );
+  return { archived, received };
 }
 
 /** Reads to the end: that is where a codec says that something was damaged. */
