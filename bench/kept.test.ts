@@ -30,7 +30,9 @@ function results(startedAt: string, given: Partial<Results>): Results {
 }
 
 test('keeps what was not measured again, and says since when', () => {
+  const cp = { id: 'cp', title: 'cp', note: 'copies', excluded: [] };
   const earlier = results('2026-01-02T03:04:05.000Z', {
+    walContenders: [cp],
     measurements: [
       backup,
       { ...backup, encrypted: true },
@@ -47,6 +49,7 @@ test('keeps what was not measured again, and says since when', () => {
     { ...backup, encrypted: true },
     { ...backup, scenario: 'wal-drain' },
   ]);
+  assert.deepEqual(all.walContenders, [cp]);
   assert.deepEqual([all.effects, all.losses], [earlier.effects, []]);
   assert.deepEqual(
     all.kept?.map(({ scenarios }) => scenarios),

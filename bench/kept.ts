@@ -1,5 +1,5 @@
 import type { Options } from './options.ts';
-import type { Measurement, Results } from './results.ts';
+import type { DescribedContender, Measurement, Results } from './results.ts';
 
 type Scenario = Options['scenarios'] extends ReadonlySet<infer Name> ? Name : never;
 
@@ -31,12 +31,23 @@ export function withKept(
   const runs = [{ startedAt, options, cluster, scenarios: own.toSorted() }, ...before];
   return {
     ...results,
+    contenders: withOthers(results.contenders, earlier.contenders),
+    walContenders: withOthers(results.walContenders, earlier.walContenders),
+    receivers: withOthers(results.receivers, earlier.receivers),
     measurements: [...results.measurements, ...kept.measurements],
     effects: [...results.effects, ...kept.effects],
     durabilities: [...(results.durabilities ?? []), ...kept.durabilities],
     losses: [...(results.losses ?? []), ...kept.losses],
     kept: runs.filter((run) => run.scenarios.length > 0),
   };
+}
+
+/** Who was described before, and is not now because others alone were chosen. */
+function withOthers(
+  now: readonly DescribedContender[] = [],
+  before: readonly DescribedContender[] = [],
+): DescribedContender[] {
+  return [...now, ...before.filter(({ id }) => !now.some((one) => one.id === id))];
 }
 
 function scenarioOf({ scenario, encrypted }: Measurement): Scenario {
