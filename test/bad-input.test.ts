@@ -149,10 +149,11 @@ describe('A restore', () => {
       bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 0x10;
       writeFileSync(path, damage === 'truncated' ? bytes.subarray(0, bytes.length - 1) : bytes);
       const directory = scratchPathForServerUser(damage);
+      // A bit within a member's header is met by the reader of tar before the frame's checksum is.
       refused(
         await fetchInto(directory, env),
         1,
-        /object-corrupt|object-truncated/,
+        /object-corrupt|object-truncated|tar-invalid/,
         /part_|base\//,
       );
       assert.equal(existsSync(join(directory, 'global/pg_control')), false);

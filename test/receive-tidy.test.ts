@@ -1,10 +1,13 @@
 /** What a receiver does at its start with what earlier runs left, and where it goes on. */
 import assert from 'node:assert/strict';
+import { readdirSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { isTsbkError } from '@tsbk/core/kernel/errors';
 import { toLsn, type Lsn } from '@tsbk/core/kernel/lsn';
 import { toSystemId } from '@tsbk/core/kernel/system-id';
 import type { ByteSource } from '@tsbk/core/ports/bytes';
+import type { Report, ReportEvent } from '@tsbk/core/ports/report';
 import type { ReceiveContext } from '@tsbk/core/receive/context';
 import { findStart } from '@tsbk/core/receive/find-start';
 import { tidyPieces } from '@tsbk/core/receive/tidy-pieces';
@@ -26,7 +29,10 @@ const way = { timeline: 1, history: { timeline: 1, ancestors: [] }, segmentBytes
 describe('a receiver that begins', () => {
   let directory: TempDirectory;
   let repository: Repository;
+  let events: ReportEvent[];
+  const report: Report = (event) => void events.push(event);
   beforeEach(async () => {
+    events = [];
     directory = await tempDirectory();
     repository = await openDirectory(directory.path);
   });
@@ -37,15 +43,15 @@ describe('a receiver that begins', () => {
     const content = segmentContent(name, seed === undefined ? {} : { seed });
     await storeWal(repository, { name, source: () => sourceOf(content) }, { signal });
   };
-  const receive = async (number: number, to = 100_000): Promise<void> => {
+  const receive = async (number: number, to = 100_000, run = 'aa'): Promise<void> => {
     const segment = segmentName(number);
     const data = segmentContent(segment).subarray(0, to);
     const facts = { segmentBytes: MIB, systemId: toSystemId(SYSTEM_ID) };
-    const piece = { segment, run: '00000000000000aa', from: 0, to, data, ...facts };
+    const piece = { segment, run: run.padStart(16, '0'), from: 0, to, data, ...facts };
     await writePiece(repository, piece, { signal });
   };
   const tidy = (): Promise<void> => {
-    const context = { repository, signal, clock: realClock, report: () => {} };
+    const context = { repository, signal, clock: realClock, report };
     return tidyPieces(context as unknown as ReceiveContext);
   };
   const pieces = async (): Promise<string[]> => {
@@ -72,6 +78,21 @@ describe('a receiver that begins', () => {
     await archive(2, 'another server');
     await assert.rejects(tidy(), (error) => isTsbkError(error, 'wal-conflict'));
     assert.deepEqual(await pieces(), [segmentName(2)]);
+  });
+
+  test('keeps what is damaged of them, and says so', async () => {
+    await receive(2);
+    await receive(2, 50_000, 'bb');
+    await archive(2);
+    const folder = join(directory.path, 'tsbk_wal_pieces', segmentName(2));
+    const [damaged = ''] = readdirSync(folder).filter((name) => name.includes('aa'));
+    truncateSync(join(folder, damaged), 100);
+    await tidy();
+    assert.deepEqual(readdirSync(folder), [damaged]);
+    assert.deepEqual(
+      events.map((event) => event.kind === 'warning' && event.code),
+      ['pieces-damaged'],
+    );
   });
 
   // A piece is read once before, to prove what it is.

@@ -9,6 +9,7 @@ import type { Repository } from '@tsbk/core/repository/repository';
 import { openPieces, removePieces, segmentsWithPieces } from '@tsbk/core/repository/wal-pieces';
 import { writePiece } from '@tsbk/core/repository/wal-piece';
 import { collect } from '@tsbk/core/stream/collect';
+import { sourceOf } from '@tsbk/core/stream/source';
 import { tempDirectory, type TempDirectory } from './support/temp-directory.ts';
 import { openDirectory } from './support/walg-cases.ts';
 import { segmentContent, segmentName, SYSTEM_ID } from './support/wal-file.ts';
@@ -97,6 +98,40 @@ describe('pieces of a segment', () => {
     damage(segment, /^00002710-/);
     const prefix = await openPieces(repository, segment, { signal });
     assert.equal(prefix?.bytes, 20_000);
+    assert.equal(prefix.unproven.length, 1);
+  });
+
+  test('that come damaged twice are read again, because an answer can be damaged on its way', async () => {
+    const segment = freshSegment();
+    await store(segmentContent(segment), segment, { run: runOf(1), from: 0, to: 50_000 });
+    let reads = 0;
+    const get: typeof repository.store.get = async (...given) => {
+      const blob = await repository.store.get(...given);
+      reads += 1;
+      return blob && reads <= 2 ? { ...blob, body: sourceOf(Buffer.from('damaged')) } : blob;
+    };
+    const damaging = { ...repository, store: { ...repository.store, get } };
+    const prefix = await openPieces(damaging, segment, { signal });
+    assert.deepEqual([prefix?.bytes, reads], [50_000, 3]);
+  });
+
+  test('that are damaged, and those behind them, are not removed with what is proven', async () => {
+    const segment = freshSegment();
+    const content = segmentContent(segment);
+    for (const [from, to] of [
+      [0, 9000],
+      [9000, 10_000],
+      [10_000, 30_000],
+    ] as const) {
+      await store(content, segment, { run: runOf(1), from, to });
+    }
+    const folder = join(directory.path, 'tsbk_wal_pieces', segment);
+    const [, ...behind] = readdirSync(folder).sort();
+    damage(segment, /^00002328-/);
+    const prefix = await openPieces(repository, segment, { signal });
+    assert.equal(prefix?.bytes, 9000);
+    await prefix.remove({ signal });
+    assert.deepEqual(readdirSync(folder).sort(), behind);
   });
 
   test('under another name than their own prove nothing', async () => {

@@ -57,13 +57,18 @@ export async function getFromPieces(
 }
 
 function tell(
-  { segment, bytes, segmentBytes, folder, isDisputed }: SegmentPrefix,
+  { segment, bytes, segmentBytes, folder, isDisputed, unproven }: SegmentPrefix,
   report: Report,
 ): void {
   const text = `${segment} is not archived; its first ${formatSize(bytes)} come from ${folder}`;
   if (isDisputed) {
     const more = 'there are pieces of two histories, of which the longer one was taken';
     return report({ kind: 'warning', code: 'pieces-disputed', text: `${text}: ${more}` });
+  }
+  if (unproven.length > 0 && bytes < segmentBytes) {
+    const more =
+      'recovery ends there, and more of it was stored, but a piece is damaged or missing';
+    return report({ kind: 'warning', code: 'pieces-damaged', text: `${text}: ${more}` });
   }
   report({ kind: 'info', text: bytes === segmentBytes ? text : `${text}: recovery ends there` });
 }

@@ -9,10 +9,10 @@ import type { ReceiveContext } from './context.ts';
 import { keepTrying } from './keep-trying.ts';
 
 /**
- * Looks after the pieces that earlier runs left: those of a segment that is archived, with the content
- * that they have, go; those that make a whole segment become one, because the server may have been told that it is durable and have
- * removed its own. What is left is the beginning of a segment that is still to come, or where a
- * timeline ended.
+ * Looks after the pieces that earlier runs left: those of a segment that is archived, with the
+ * content that they have, go; those that make a whole segment become one, because the server may have
+ * been told that it is durable and have removed its own. What is left is the beginning of a segment
+ * that is still to come, or where a timeline ended, and what is damaged.
  */
 export async function tidyPieces(context: ReceiveContext): Promise<void> {
   const { repository, signal } = context;
@@ -41,6 +41,10 @@ async function tidySegment(context: ReceiveContext, segment: string): Promise<vo
   else if (prefix.bytes < prefix.segmentBytes) return;
   else await store(context, segment, () => prefix.content());
   await prefix.remove({ signal });
+  const [first] = prefix.unproven;
+  if (first === undefined) return;
+  const text = `${prefix.unproven.length} pieces of ${segment} cannot be compared with the archived segment, because one of them is damaged or missing, and are left as they are: ${first}`;
+  report({ kind: 'warning', code: 'pieces-damaged', text });
 }
 
 /** How often both are read before what differs in another way each time is believed to differ. */

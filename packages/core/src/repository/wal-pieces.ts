@@ -21,11 +21,14 @@ export interface SegmentPrefix {
    * which of them is the one that counts cannot be known here.
    */
   readonly isDisputed: boolean;
+  /** Keys of pieces that reach further than what their run proves: one of them is damaged or missing. */
+  readonly unproven: readonly string[];
   /** The prefix, then zeros up to the size of a segment. Each piece is verified before it is given. */
   content(): ByteSource;
   /**
    * Removes the pieces that all this was told by: for when the whole segment is in the archive, with the
-   * content that they have. Pieces that came since have been compared with nothing, and stay.
+   * content that they have. Pieces that came since, and those that are not proven, have been compared
+   * with nothing, and stay.
    */
   remove(options: RunOptions): Promise<void>;
 }
@@ -45,6 +48,8 @@ export async function openPieces(
   { signal }: RunOptions,
 ): Promise<SegmentPrefix | undefined> {
   const { proven, listed } = await proveAll(repository, segment, { signal });
+  const ends = new Map(proven.map(({ chain }) => [chain.run, chain.end]));
+  const isProven = ({ run, to }: FoundPiece): boolean => to <= (ends.get(run) ?? 0);
   proven.sort((a, b) => b.chain.end - a.chain.end || a.chain.run.localeCompare(b.chain.run));
   const [best] = proven;
   // With less than a page header nobody can tell what it is.
@@ -57,9 +62,12 @@ export async function openPieces(
     systemId,
     folder: `${repository.store.url}/${piecesFolder(segment)}`,
     isDisputed: proven.some((other) => !agree(best, other)),
+    unproven: listed.filter((piece) => !isProven(piece)).map(({ key }) => key),
     content: () => contentOf(repository, best, { signal }),
     remove: async (options) => {
-      for (const { key } of listed) await repository.store.remove(key, options);
+      for (const piece of listed) {
+        if (isProven(piece)) await repository.store.remove(piece.key, options);
+      }
     },
   };
 }
@@ -207,20 +215,25 @@ async function* chainPieces(
   }
 }
 
+/** How often a piece is read before it is believed to lie there damaged: an answer can be, on its way. */
+const READINGS_MAX = 3;
+
 async function readOrBad(
   repository: Repository,
   found: FoundPiece,
   { signal }: RunOptions,
 ): Promise<WalPiece | undefined> {
-  try {
-    const { key, ...name } = found;
-    return (await readPiece(repository, { name, key }, { signal })) ?? movedOn(repository, found);
-  } catch (error) {
-    if (isTsbkError(error, 'object-corrupt') || isTsbkError(error, 'object-truncated')) {
-      return undefined;
+  const { key, ...name } = found;
+  for (let reading = 1; reading <= READINGS_MAX; reading += 1) {
+    try {
+      return (await readPiece(repository, { name, key }, { signal })) ?? movedOn(repository, found);
+    } catch (error) {
+      const isDamaged =
+        isTsbkError(error, 'object-corrupt') || isTsbkError(error, 'object-truncated');
+      if (!isDamaged) throw error;
     }
-    throw error;
   }
+  return undefined;
 }
 
 /**

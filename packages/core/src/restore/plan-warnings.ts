@@ -72,6 +72,12 @@ function walWarnings({ way, standby }: WarningInputs): PlanWarning[] {
       text: `the beginning of ${missing} lies in the archive in two forms, of which the longer one is taken: two servers wrote it (${way.open.folder})`,
     });
   }
+  if (way.open !== undefined && way.open.unproven.length > 0) {
+    warnings.push({
+      code: 'pieces-damaged',
+      text: `more was stored of the beginning of ${missing} than can be used, because a piece is damaged or missing (${way.open.folder})`,
+    });
+  }
   if (way.hasPartial && way.open === undefined) {
     warnings.push({
       code: 'partial-segment',
