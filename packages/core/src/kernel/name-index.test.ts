@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { NameIndexBuilder, numberOf } from './name-index.ts';
+import { ExtendedNames, NameIndexBuilder, numberOf } from './name-index.ts';
 
 test('a name index numbers names in the order of their first coming, whatever they are', () => {
   fc.assert(
@@ -37,4 +37,21 @@ test('a name index goes to another thread without being copied', () => {
   const index = structuredClone(builder.index());
   assert.equal(numberOf(index, 'a'), 0);
   assert.equal(index.slots.buffer instanceof SharedArrayBuffer, true);
+});
+
+test('extended names keep the numbers of the index, which does not change, and go on behind them', () => {
+  const builder = new NameIndexBuilder();
+  for (const name of ['a', 'b']) builder.add(name);
+  const index = builder.index();
+  const names = new ExtendedNames(index);
+  assert.deepEqual(
+    ['b', 'c', 'a', 'd', 'c'].map((name) => names.add(name)),
+    [1, 2, 0, 3, 2],
+  );
+  assert.deepEqual(
+    ['a', 'c', 'd', 'e'].map((name) => names.numberOf(name)),
+    [0, 2, 3, undefined],
+  );
+  assert.equal(names.count, 4);
+  assert.equal(numberOf(index, 'c'), undefined);
 });

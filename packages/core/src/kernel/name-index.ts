@@ -59,6 +59,36 @@ export class NameIndexBuilder {
   }
 }
 
+/**
+ * The names of an index, which keep their numbers, and more of them, which get those behind: so that
+ * two lists of the same million names are not kept twice.
+ */
+export class ExtendedNames {
+  readonly #index: NameIndex;
+  readonly #more = new NameIndexBuilder();
+
+  constructor(index: NameIndex = new NameIndexBuilder().index()) {
+    this.#index = index;
+  }
+
+  get count(): number {
+    return this.#index.count + this.#more.index().count;
+  }
+
+  /** The number of a name, `undefined` if it is neither in the index nor was added. */
+  numberOf(name: string): number | undefined {
+    const number = numberOf(this.#index, name);
+    if (number !== undefined) return number;
+    const added = numberOf(this.#more.index(), name);
+    return added === undefined ? undefined : this.#index.count + added;
+  }
+
+  /** Gives the number of a name, a new one if it is not known. */
+  add(name: string): number {
+    return numberOf(this.#index, name) ?? this.#index.count + this.#more.add(name);
+  }
+}
+
 /** Where a name stands, or would stand. There is always a free slot, at which the search ends. */
 function slotOf({ hashes, slots }: Pick<NameIndex, 'hashes' | 'slots'>, words: Words): number {
   const mask = slots.length - 1;
@@ -74,11 +104,17 @@ function isSame(hashes: Uint32Array, at: number, [a, b, c]: Words): boolean {
 
 type Words = readonly [number, number, number];
 
+/** Several lists are asked for one name in turn. */
+let last: { readonly name: string; readonly words: Words } | undefined;
+
 /** By way of hexadecimal, which costs a fifth of asking for bytes. */
 function wordsOf(name: string): Words {
+  if (last?.name === name) return last.words;
   const digits = hash('sha256', name, 'hex');
   const word = (at: number): number => Number.parseInt(digits.slice(at, at + 8), 16);
-  return [word(0), word(8), word(16)];
+  const words: Words = [word(0), word(8), word(16)];
+  last = { name, words };
+  return words;
 }
 
 function shared(words: number): Uint32Array {

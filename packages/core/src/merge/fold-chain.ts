@@ -52,7 +52,7 @@ export async function foldChain(
     manifest &&
     (await readManifestCheck(
       repository,
-      { manifest, isDelta: true },
+      { manifest, isDelta: true, names: roll.names },
       { selection: undefined, signal },
     ));
   const times = await readTimes(repository, { backup: newest.name, names: roll.names }, { signal });

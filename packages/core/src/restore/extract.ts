@@ -114,15 +114,18 @@ async function unpackLinks(
   return rootMode;
 }
 
+type ManifestPlan = Pick<RestorePlan, 'manifest' | 'links' | 'roll' | 'selection'>;
+
 /** What the backup's manifest says, if it has one. Throws what `readManifestCheck` throws. */
 export async function manifestCheck(
   repository: Repository,
-  { manifest, links, selection }: Pick<RestorePlan, 'manifest' | 'links' | 'selection'>,
+  { manifest, links, roll, selection }: ManifestPlan,
   { signal }: RunOptions,
 ): Promise<ManifestCheck | undefined> {
   if (manifest === undefined) return undefined;
   const isDelta = links.length > 1;
-  return await readManifestCheck(repository, { manifest, isDelta }, { selection, signal });
+  const known = { manifest, isDelta, names: roll?.names };
+  return await readManifestCheck(repository, known, { selection, signal });
 }
 
 interface LinkWork {

@@ -1,5 +1,6 @@
 import type { ChecksumAlgorithm } from '../../kernel/checksum-algorithm.ts';
 import { TsbkError } from '../../kernel/errors.ts';
+import type { NameIndex } from '../../kernel/name-index.ts';
 import type { TreePath } from '../../kernel/tree-path.ts';
 import { incrementalTarget } from '../../format/increment/pg-incremental.ts';
 import { readManifest, type ManifestFile } from '../../format/manifest.ts';
@@ -36,16 +37,23 @@ export interface ManifestCheck {
 /** Stands for the length of a file of which the manifest knows only an increment. */
 const UNKNOWN_BYTES = -1;
 
+interface ManifestToCheck {
+  readonly manifest: PromisedObject;
+  readonly isDelta: boolean;
+  /** Of the roll, if there is one: most paths of the manifest are among them. */
+  readonly names: NameIndex | undefined;
+}
+
 /**
  * Reads what a backup's manifest says of the selected files. That of a delta has lines of PostgreSQL's incremental files: what is
  * restored in their place it cannot say. Throws `record-invalid` and what `openVerified` throws.
  */
 export async function readManifestCheck(
   repository: Repository,
-  { manifest, isDelta }: { readonly manifest: PromisedObject; readonly isDelta: boolean },
+  { manifest, isDelta, names }: ManifestToCheck,
   { selection, signal }: RunOptions & { readonly selection: Selection | undefined },
 ): Promise<ManifestCheck> {
-  const expected = new ExpectedSums();
+  const expected = new ExpectedSums(names);
   const algorithms = new Set<ChecksumAlgorithm>();
   const read = async (onFile: (path: TreePath, file: ManifestFile) => void): Promise<void> => {
     const source = await openVerified(repository, manifest, { signal });
@@ -67,30 +75,29 @@ export async function readManifestCheck(
   });
   const [algorithm = 'NONE', ...others] = algorithms;
   if (others.length > 0) throw mixed(manifest.key, [algorithm, ...others]);
-  const awaited = expected.awaited();
   return {
     algorithm,
     hasRawNames,
     bytesOf: (path) => {
-      const number = awaited.numberOf(path);
+      const number = expected.numberOf(path);
       return number === undefined ? undefined : expected.bytesOf(number);
     },
     isSame: (path, { bytes, checksum }) => {
-      const number = awaited.numberOf(path);
+      const number = expected.numberOf(path);
       if (number === undefined || expected.bytesOf(number) !== bytes) return false;
       return expected.hasChecksum(number, checksum);
     },
     compare: (path, found) => {
-      const number = awaited.take(path);
+      const number = expected.take(path);
       if (number !== undefined) compare(path, found, { expected, number });
     },
-    take: (path) => void awaited.take(path),
-    awaits: (path) => awaited.numberOf(path) !== undefined,
+    take: (path) => void expected.take(path),
+    awaits: (path) => expected.numberOf(path) !== undefined,
     missing: async () => {
-      if (awaited.left === 0) return undefined;
+      if (expected.left === 0) return undefined;
       let first: TreePath | undefined;
       await read((path) => {
-        if (awaited.numberOf(path) !== undefined) first ??= path;
+        if (expected.numberOf(path) !== undefined) first ??= path;
       });
       return printable(first ?? treePath('what the manifest lists'));
     },
