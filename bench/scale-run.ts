@@ -12,6 +12,8 @@ const USAGE = `usage: node bench/scale.ts [options]
   --until PHASE      push leaves the restore out (fetch)
   --directory PATH   where records lie, and each restored file until it is removed (the temporary
                      directory); a restore asks its file system for room for all of them
+  --store PATH       an empty directory in which everything is really stored, and stays, as a
+                     repository for other programs to restore
   --json             one line of JSON at the end
 `;
 
@@ -25,6 +27,7 @@ const { values } = parseArgs({
     inline: { type: 'boolean', default: false },
     until: { type: 'string', default: 'fetch' },
     directory: { type: 'string' },
+    store: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 });
@@ -48,6 +51,7 @@ async function run(): Promise<void> {
     threads: !values.inline,
     fetch: values.until !== 'push',
     directory: values.directory,
+    store: values.store,
     onMark: ({ phase, share, seconds, rssBytes }) => {
       if (values.json) return;
       const percent = `${(100 * share).toFixed(0)}%`.padStart(4);

@@ -18,6 +18,8 @@ export interface SimulatedSetup {
   readonly codec: 'lz4' | 'zstd' | 'none';
   /** For what is really stored: records and recipes. */
   readonly scratch: string;
+  /** A directory in which everything is really stored, for other programs to restore. */
+  readonly root?: string | undefined;
 }
 
 export interface SimulatedRepository extends Repository {
@@ -28,21 +30,35 @@ export interface SimulatedRepository extends Repository {
 const PART_BYTES = 8 * 1024 * 1024;
 const PARTS_IN_FLIGHT = 3;
 
-/** A repository whose parts take no disk: they are counted, and made again when they are read. */
-export function simulatedRepository({ cluster: options, codec, scratch }: SimulatedSetup): {
+/** Where the records of a simulated repository lie. */
+export function rootOf({ root, scratch }: SimulatedSetup): string {
+  return root ?? join(scratch, 'repository');
+}
+
+/**
+ * A repository whose parts take no disk, unless it has a directory for them: they are counted, and
+ * made again when they are read.
+ */
+export function simulatedRepository(setup: SimulatedSetup): {
   readonly repository: SimulatedRepository;
   readonly cluster: SimulatedCluster;
   readonly recipes: Recipes;
 } {
-  const cluster = simulatedCluster(options);
+  const { codec, scratch } = setup;
+  const cluster = simulatedCluster(setup.cluster);
   const recipes = new Recipes(cluster, join(scratch, 'recipes'));
   const writeCodec = codecByName(codec);
+  const records = openFileStore({ root: rootOf(setup) }, { clock: realClock });
+  const store =
+    setup.root === undefined
+      ? simulatedStore({
+          records,
+          remake: (key) => recipes.remake(key, writeCodec),
+          storedBytes: (key) => recipes.storedBytes(key),
+        })
+      : { ...records, learn: () => {} };
   const repository = {
-    store: simulatedStore({
-      records: openFileStore({ root: join(scratch, 'repository') }, { clock: realClock }),
-      remake: (key) => recipes.remake(key, writeCodec),
-      storedBytes: (key) => recipes.storedBytes(key),
-    }),
+    store,
     writeCodec,
     codecOf: codecByExtension,
     walExtensions: EXTENSIONS,

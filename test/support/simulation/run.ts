@@ -13,12 +13,10 @@ import type { Lanes } from '@tsbk/core/ports/lanes';
 import type { Report } from '@tsbk/core/ports/report';
 import type { Repository } from '@tsbk/core/repository/repository';
 import { fetchBackup } from '@tsbk/core/restore/fetch';
-import { openFileStore } from '@tsbk/core/storage/file/open';
 import { FAKE_SYSTEM_ID } from '../fake-repository.ts';
-import { realClock } from '../clock.ts';
 import { fetchRequest } from '../fetch-request.ts';
 import type { SimulatedCluster } from './cluster.ts';
-import { simulatedRepository, type SimulatedSetup } from './repository.ts';
+import { rootOf, simulatedRepository, type SimulatedSetup } from './repository.ts';
 import { clockPhase, type ScaleMark, type ScalePhase } from './clock-phase.ts';
 import { watchMemory } from './watch-memory.ts';
 
@@ -33,6 +31,8 @@ export interface ScaleOptions {
   readonly fetch: boolean;
   /** Where records go and restored files appear for a moment; it should not be a disk. */
   readonly directory?: string | undefined;
+  /** An empty directory that becomes a real repository, for other programs to restore. */
+  readonly store?: string | undefined;
   /** Hears of each twentieth of a phase. */
   readonly onMark?: (mark: ScaleMark) => void;
 }
@@ -98,19 +98,18 @@ interface Site {
 
 async function simulatedSite(options: ScaleOptions, scratch: string): Promise<Site> {
   const { bytes, files, codec } = options;
-  const root = join(scratch, 'repository');
-  await mkdir(join(root, 'wal_005'), { recursive: true });
-  const records = openFileStore({ root }, { clock: realClock });
   const wal = new FakeWal();
   const startLsn = wal.filler(100);
   const stopLsn = wal.filler(100);
   wal.commit(700, instantFromMs(0));
-  for (const [name, content] of wal.segments()) {
-    await records.put(`wal_005/${name}`, content, { signal });
-  }
   const { segmentBytes } = wal;
-  const setup = { cluster: { files, bytes, startLsn, stopLsn, segmentBytes }, codec, scratch };
+  const facts = { files, bytes, startLsn, stopLsn, segmentBytes };
+  const setup = { cluster: facts, codec, scratch, root: options.store };
+  await mkdir(join(rootOf(setup), 'wal_005'), { recursive: true });
   const { repository, cluster, recipes } = simulatedRepository(setup);
+  for (const [name, content] of wal.segments()) {
+    await repository.store.put(`wal_005/${name}`, content, { signal });
+  }
   const lanes = recipes.recording(lanesOf(options, repository, setup), (key, stored) =>
     repository.store.learn(key, stored),
   );
