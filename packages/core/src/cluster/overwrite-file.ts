@@ -2,6 +2,12 @@ import { fstatSync, ftruncateSync, readSync, writeSync } from 'node:fs';
 import { PAGE_BYTES } from '../format/page.ts';
 import type { ByteSource } from '../ports/bytes.ts';
 
+export interface OverwriteOptions {
+  readonly signal: AbortSignal;
+  /** Hears of the bytes written, chunk by chunk. */
+  readonly onWritten: (bytes: number) => void;
+}
+
 /**
  * Gives an open file this content: page by page, and a page that is there already is not written.
  * By blocking calls, like everything that places. Gives the bytes written. Throws what the system
@@ -10,7 +16,7 @@ import type { ByteSource } from '../ports/bytes.ts';
 export async function overwriteFile(
   fd: number,
   body: ByteSource,
-  signal: AbortSignal,
+  { signal, onWritten }: OverwriteOptions,
 ): Promise<number> {
   const { size } = fstatSync(fd);
   let old = Buffer.alloc(0);
@@ -20,7 +26,9 @@ export async function overwriteFile(
     signal.throwIfAborted();
     if (old.length < chunk.length) old = Buffer.allocUnsafeSlow(chunk.length);
     const there = position < size ? readAt(fd, old.subarray(0, chunk.length), position) : 0;
-    written += writeDifferent(fd, chunk, { old: old.subarray(0, there), position });
+    const differing = writeDifferent(fd, chunk, { old: old.subarray(0, there), position });
+    onWritten(differing);
+    written += differing;
     position += chunk.length;
   }
   if (size !== position) ftruncateSync(fd, position);

@@ -1,5 +1,5 @@
 import { fchmodSync, ftruncateSync, writeSync } from 'node:fs';
-import { EARLY_FLUSH_BYTES, type LateSync } from './late-sync.ts';
+import type { LateSync } from './late-sync.ts';
 import { writeFailed } from './write-failed.ts';
 
 /** An open file that is filled here and there. `close` or `abandon` must end it. */
@@ -8,8 +8,6 @@ export class PageFile {
   readonly #name: string;
   readonly #late: LateSync;
   #isOpen = true;
-  /** Bytes written since it was last flushed. */
-  #unflushed = 0;
 
   constructor(fd: number, { name, late }: { readonly name: string; readonly late: LateSync }) {
     this.#fd = fd;
@@ -37,10 +35,7 @@ export class PageFile {
     } catch (error) {
       throw writeFailed(this.#name, error);
     }
-    this.#unflushed += chunk.length;
-    if (this.#unflushed < EARLY_FLUSH_BYTES) return;
-    this.#late.early(this.#fd, this.#name);
-    this.#unflushed = 0;
+    this.#late.wrote(this.#fd, chunk.length, this.#name);
   }
 
   /** One that is not complete will be opened again: it is flushed when it is. */

@@ -5,7 +5,7 @@ import type { TreePath } from '../kernel/tree-path.ts';
 import type { ByteSource } from '../ports/bytes.ts';
 import type { MadeTree, TreePlace } from '../ports/extract.ts';
 import { mapParallel } from '../stream/parallel.ts';
-import { EARLY_FLUSH_BYTES, syncDirectory, syncLater, type LateSync } from './late-sync.ts';
+import { syncDirectory, syncLater, type LateSync } from './late-sync.ts';
 import { locate, TABLESPACE_PATH } from './locate.ts';
 import { overwriteFile } from './overwrite-file.ts';
 import { PageFile } from './page-file.ts';
@@ -107,7 +107,9 @@ class TreePlacer implements Placer {
   async replace(path: TreePath, mode: number, body: ByteSource): Promise<number> {
     const fd = this.#open(path, OVERWRITE);
     return await this.#fill(path, fd, async () => {
-      const written = await overwriteFile(fd, body, this.#options.signal);
+      const name = this.#name(path);
+      const onWritten = (bytes: number): void => this.#late.wrote(fd, bytes, name);
+      const written = await overwriteFile(fd, body, { signal: this.#options.signal, onWritten });
       fchmodSync(fd, mode & 0o777);
       return written;
     });
@@ -232,14 +234,11 @@ class TreePlacer implements Placer {
    * promise for each of many small writes costs several times the write.
    */
   async #writeAll(path: TreePath, fd: number, body: ByteSource): Promise<void> {
-    let unflushed = 0;
+    const name = this.#name(path);
     for await (const chunk of body) {
       this.#options.signal.throwIfAborted();
       for (let at = 0; at < chunk.length;) at += writeSync(fd, chunk, at);
-      unflushed += chunk.length;
-      if (unflushed < EARLY_FLUSH_BYTES) continue;
-      this.#late.early(fd, this.#name(path));
-      unflushed = 0;
+      this.#late.wrote(fd, chunk.length, name);
     }
   }
 
