@@ -1,7 +1,16 @@
 /** The storage tools: WAL-G's verbs, on a directory and on S3. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
@@ -201,11 +210,22 @@ describe('tsbk st on a repository of WAL-G', () => {
     const part = join(left, 'part_001.tar.lz4');
     writeFileSync(part, 'x');
     utimesSync(part, 1_600_000_000, 1_600_000_000);
+    const temp = (name: string, where = 'base_000000010000000000000009'): string =>
+      join(root, `basebackups_005/${where}${name}.tmp.20250203T040506Z-0123456789abcdef`);
+    const own = [temp('/tsbk.json.lz4'), temp('_backup_stop_sentinel.json')];
+    const foreign = temp('_backup_stop_sentinel.json', 'base_000000010000000000000099');
+    for (const path of [...own, foreign]) writeFileSync(path, '{');
     giveToServerUser(root);
     assert.match((await st('claims', '--remove')).stdout, /^base_.*9: without a claim.*cannot be/);
     assert.match((await st('claims', '--remove', '--older-than', '1d', '--plan')).stdout, /^would/);
     assert.match((await st('claims', '--remove', '--older-than', '1d')).stdout, /^removed base_/);
     assert.match((await st('claims')).stdout, /^there are no unfinished backups/);
+    // What was being written of it is gone, its sentinel too, and nothing of another one.
+    assert.deepEqual(
+      [...own, foreign].map((path) => existsSync(path)),
+      [false, false, true],
+    );
+    rmSync(foreign);
     assert.ok((await st('ls', 'basebackups_005')).stdout.includes(`${NAME}_backup_stop`));
   });
 });

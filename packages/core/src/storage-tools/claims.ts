@@ -79,8 +79,11 @@ export async function removeAbandoned(
       hint: 'Look again: `tsbk st claims`.',
     });
   }
-  for await (const upload of store.unfinished(backupFolder(name), { signal })) {
-    await upload.discard({ signal });
+  // The sentinel lies beside the folder, and a run can be killed while it writes that.
+  const isOwn = (key: string): boolean =>
+    key === sentinelKey(name) || key.startsWith(backupFolder(name));
+  for await (const upload of store.unfinished(BACKUPS_FOLDER, { signal })) {
+    if (isOwn(upload.key)) await upload.discard({ signal });
   }
   const keys: string[] = [];
   for await (const { key } of store.list(backupFolder(name), { signal })) {
