@@ -1,6 +1,6 @@
 /** `archive-get` where a segment is not archived and `wal-receive` has stored the beginning of it. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { getWal, type GetOutcome, type GetRequest } from '@tsbk/core/archive/get';
@@ -106,6 +106,25 @@ describe('archive-get and the pieces of an open segment', () => {
     await receive(name, 60_000, 'two', 2);
     assert.equal(await get(name), 'fetched');
     assert.ok(events.some((event) => event.kind === 'warning' && event.code === 'pieces-disputed'));
+  });
+
+  test('says loudly when more was stored than can be read', async () => {
+    const name = segmentName(32);
+    await receive(name, 50_000, name, 1);
+    await receive(name, 60_000, name, 2);
+    const folder = join(directory.path, 'tsbk_wal_pieces', name);
+    const longer = readdirSync(folder).filter((piece) => piece.includes('2.'));
+    for (const piece of longer) truncateSync(join(folder, piece), 100);
+    assert.equal(await get(name), 'fetched');
+    assert.ok(
+      got(name)
+        .subarray(50_000)
+        .every((byte) => byte === 0),
+    );
+    assert.deepEqual(
+      events.map((event) => event.kind === 'warning' && event.code),
+      ['pieces-damaged'],
+    );
   });
 
   test('gives a standby only what is whole', async () => {

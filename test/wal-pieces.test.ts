@@ -179,6 +179,27 @@ describe('pieces of a segment', () => {
     assert.equal(await openPieces(repository, segment, { signal }), undefined);
   });
 
+  test('are removed from the end, so that who is killed in between leaves what can be proven', async () => {
+    for (const how of ['of a run', 'judged'] as const) {
+      const segment = freshSegment();
+      const content = segmentContent(segment);
+      const ends = [0, 9000, 10_000, 30_000];
+      for (const [at, to] of ends.slice(1).entries()) {
+        await store(content, segment, { run: runOf(1), from: ends[at] ?? 0, to });
+      }
+      await store(content, segment, { run: runOf(1), from: 0, to: 10_000 });
+      const left: (number | undefined)[] = [];
+      const remove: typeof repository.store.remove = async (...given) => {
+        await repository.store.remove(...given);
+        left.push((await openPieces(repository, segment, { signal }))?.bytes);
+      };
+      const watched = { ...repository, store: { ...repository.store, remove } };
+      if (how === 'of a run') await removePieces(watched, { segment, run: runOf(1) }, { signal });
+      else await (await openPieces(watched, segment, { signal }))?.remove({ signal });
+      assert.deepEqual(left, [10_000, 10_000, 9000, undefined]);
+    }
+  });
+
   test('that came after they were judged are not removed with those that were', async () => {
     const segment = freshSegment();
     const content = segmentContent(segment);

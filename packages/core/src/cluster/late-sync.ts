@@ -36,6 +36,7 @@ interface LateSyncOptions {
   readonly atOnce: number;
 }
 
+/** For the files of one writer. `settled` must be waited for, whatever became of them. */
 export function syncLater(options: LateSyncOptions): LateSync {
   return new FlushedLater(options);
 }

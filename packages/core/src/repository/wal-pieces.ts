@@ -1,11 +1,11 @@
-import { isTsbkError, TsbkError } from '../kernel/errors.ts';
+import { TsbkError } from '../kernel/errors.ts';
 import type { SystemId } from '../kernel/system-id.ts';
-import { crc32c } from '../format/crc32c.ts';
 import type { ByteSource } from '../ports/bytes.ts';
 import { PIECES_FOLDER, piecesFolder } from './layout.ts';
-import { byRun, longestChain, type PieceChain } from './piece-runs.ts';
+import { byRun } from './piece-runs.ts';
+import { chainPieces, prove, type FoundPiece, type ProvenRun } from './prove-pieces.ts';
 import type { Repository, RunOptions } from './repository.ts';
-import { parsePieceKey, readPiece, type PieceName, type WalPiece } from './wal-piece.ts';
+import { parsePieceKey } from './wal-piece.ts';
 
 /** The beginning of a segment, as far as its pieces prove it. */
 export interface SegmentPrefix {
@@ -31,10 +31,6 @@ export interface SegmentPrefix {
    * with nothing, and stay.
    */
   remove(options: RunOptions): Promise<void>;
-}
-
-interface FoundPiece extends PieceName {
-  readonly key: string;
 }
 
 /**
@@ -65,9 +61,7 @@ export async function openPieces(
     unproven: listed.filter((piece) => !isProven(piece)).map(({ key }) => key),
     content: () => contentOf(repository, best, { signal }),
     remove: async (options) => {
-      for (const piece of listed) {
-        if (isProven(piece)) await repository.store.remove(piece.key, options);
-      }
+      await removeAll(repository, listed.filter(isProven), options);
     },
   };
 }
@@ -88,10 +82,26 @@ export async function removePieces(
   { segment, run }: { readonly segment: string; readonly run: string },
   { signal }: RunOptions,
 ): Promise<void> {
-  for (const piece of await listPieces(repository, segment, { signal })) {
-    if (piece.run === run) await repository.store.remove(piece.key, { signal });
-  }
+  const listed = await listPieces(repository, segment, { signal });
+  await removeAll(
+    repository,
+    listed.filter((piece) => piece.run === run),
+    { signal },
+  );
 }
+
+/** From the end: who is killed in between leaves a beginning, which still proves what it is. */
+async function removeAll(
+  { store }: Repository,
+  pieces: readonly FoundPiece[],
+  { signal }: RunOptions,
+): Promise<void> {
+  const fromEnd = pieces.toSorted((a, b) => b.from - a.from || b.to - a.to);
+  for (const { key } of fromEnd) await store.remove(key, { signal });
+}
+
+/** Of a segment's first page. */
+const HEADER_BYTES = 40;
 
 /** A receiver folds pieces less often than they are listed twice. */
 const LISTINGS_MAX = 4;
@@ -139,133 +149,6 @@ async function listPieces(
     if (name !== undefined) found.push({ ...name, key });
   }
   return found;
-}
-
-interface ProvenRun {
-  readonly chain: PieceChain<FoundPiece>;
-  readonly segmentBytes: number;
-  readonly systemId: SystemId;
-  /** Of each page that is there to its end, in order: what tells two runs apart. */
-  readonly pageSums: readonly number[];
-}
-
-const PAGE_BYTES = 8192;
-/** Of a segment's first page. */
-const HEADER_BYTES = 40;
-
-/** Reads a run's chain; starts over without a piece that is damaged. */
-async function prove(
-  repository: Repository,
-  { run, pieces }: { readonly run: string; readonly pieces: readonly FoundPiece[] },
-  { signal }: RunOptions,
-): Promise<ProvenRun | undefined> {
-  let usable = pieces;
-  for (;;) {
-    const chain = longestChain(run, usable);
-    if (chain.end === 0) return undefined;
-    const proven = await readChain(repository, chain, { signal });
-    if ('pageSums' in proven) return proven;
-    usable = usable.filter((piece) => piece !== proven.bad);
-  }
-}
-
-async function readChain(
-  repository: Repository,
-  chain: PieceChain<FoundPiece>,
-  { signal }: RunOptions,
-): Promise<ProvenRun | { readonly bad: FoundPiece | undefined }> {
-  const pages = pageSums();
-  let first: WalPiece | undefined;
-  for await (const { piece, found, fresh } of chainPieces(repository, chain, { signal })) {
-    first ??= piece;
-    if (piece === undefined || first === undefined || !isOfSame(first, piece)) {
-      return { bad: found };
-    }
-    pages.add(fresh);
-  }
-  if (first === undefined) return { bad: undefined };
-  const { segmentBytes, systemId } = first;
-  return { segmentBytes, systemId, chain, pageSums: pages.done() };
-}
-
-/** Whether two pieces can be of one segment. */
-function isOfSame(a: WalPiece, b: WalPiece): boolean {
-  return a.segmentBytes === b.segmentBytes && a.systemId === b.systemId && b.to <= a.segmentBytes;
-}
-
-interface ReadStep {
-  readonly found: FoundPiece;
-  /** Absent if it is damaged. */
-  readonly piece: WalPiece | undefined;
-  /** What it adds to those before it. */
-  readonly fresh: Uint8Array;
-}
-
-async function* chainPieces(
-  repository: Repository,
-  { pieces }: PieceChain<FoundPiece>,
-  { signal }: RunOptions,
-): AsyncGenerator<ReadStep, void, undefined> {
-  let end = 0;
-  for (const found of pieces) {
-    const piece = await readOrBad(repository, found, { signal });
-    const fresh = piece?.data.subarray(end - found.from) ?? new Uint8Array();
-    yield { found, piece, fresh };
-    end = found.to;
-  }
-}
-
-/** How often a piece is read before it is believed to lie there damaged: an answer can be, on its way. */
-const READINGS_MAX = 3;
-
-async function readOrBad(
-  repository: Repository,
-  found: FoundPiece,
-  { signal }: RunOptions,
-): Promise<WalPiece | undefined> {
-  const { key, ...name } = found;
-  for (let reading = 1; reading <= READINGS_MAX; reading += 1) {
-    try {
-      return (await readPiece(repository, { name, key }, { signal })) ?? movedOn(repository, found);
-    } catch (error) {
-      const isDamaged =
-        isTsbkError(error, 'object-corrupt') || isTsbkError(error, 'object-truncated');
-      if (!isDamaged) throw error;
-    }
-  }
-  return undefined;
-}
-
-/**
- * A piece that was listed is gone: a receiver has folded it, and the whole segment may be in the archive
- * by now. So nothing is concluded from what is left; whoever asks again sees what is there then.
- */
-function movedOn({ store }: Repository, { key }: FoundPiece): never {
-  throw new TsbkError('object-missing', `${store.url}/${key} went away while it was asked for`, {
-    hint: 'A receiver is at work on this segment: ask again.',
-    retry: true,
-  });
-}
-
-function pageSums(): { add(bytes: Uint8Array): void; done(): number[] } {
-  const sums: number[] = [];
-  let crc = 0;
-  let filled = 0;
-  return {
-    add: (bytes) => {
-      for (let at = 0; at < bytes.length;) {
-        const take = Math.min(PAGE_BYTES - filled, bytes.length - at);
-        crc = crc32c(bytes.subarray(at, at + take), crc);
-        filled += take;
-        at += take;
-        if (filled < PAGE_BYTES) return;
-        sums.push(crc);
-        crc = 0;
-        filled = 0;
-      }
-    },
-    done: () => sums,
-  };
 }
 
 function agree(a: ProvenRun, b: ProvenRun): boolean {
